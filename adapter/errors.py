@@ -1,0 +1,90 @@
+"""Every error the adapter raises itself, as one tree.
+
+AdapterError
+├── ConfigurationError        a setting is missing or wrong: exit code 3, nothing was started
+├── InvalidMessage            a message that can never be read: it is dead-lettered with its reason
+├── BrokerError
+│   ├── BrokerUnavailable     no connection: try again after a pause
+│   └── TopologyError         the broker's queues or exchanges are not what we need
+└── LedgerError
+    ├── LedgerUnavailable     no connection, locked, full or read-only: try again after a pause
+    ├── LedgerConflict        another worker changed the same rows first: run the transaction again
+    ├── LedgerOutdated        the schema is at another migration: `cirrus-adapter ledger migrate`
+    └── LeaseLost             the work was claimed by somebody else: drop it, they go on
+
+A message says what happened, to which external id, and what to do. It never holds a name, a mail
+address, a launch link or a token. What Cirrus answers is not an error but a verdict
+(`adapter.domain.verdict`).
+"""
+
+from typing import Self
+
+
+class AdapterError(Exception):
+    """Anything the adapter raises on purpose."""
+
+
+class ConfigurationError(AdapterError):
+    """A setting is missing or wrong.
+
+    `key` is the dotted path of the setting, `problem` what is wrong with its value, `remedy` what
+    to do. A secret's value is never part of any of them.
+    """
+
+    def __init__(self, key: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{key}: {problem}; {remedy}")
+        self.key = key
+        self.problem = problem
+        self.remedy = remedy
+
+
+class InvalidMessage(AdapterError):  # noqa: N818 - the field's term for what goes to a dead-letter queue
+    """A message that can never be read, whatever is tried.
+
+    `reason` is one of a small closed set and becomes a metric label; `path` is the JSON path of the
+    offending value, `$` for the whole body.
+    """
+
+    def __init__(self, reason: str, detail: str, path: str = "$") -> None:
+        super().__init__(f"{reason} at {path}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.path = path
+
+
+class BrokerError(AdapterError):
+    """The message broker did not do what was asked."""
+
+
+class BrokerUnavailable(BrokerError):  # noqa: N818 - read as a state, handled as one
+    """No usable connection to the broker; the caller pauses and tries again."""
+
+
+class TopologyError(BrokerError):
+    """An exchange or a queue is missing or unsafe; an operator has to change it."""
+
+
+class LedgerError(AdapterError):
+    """The ledger did not do what was asked; nothing of the transaction is stored."""
+
+
+class LedgerUnavailable(LedgerError):  # noqa: N818 - read as a state, handled as one
+    """The database is away, locked, full or read-only; the caller pauses and tries again."""
+
+
+class LedgerConflict(LedgerError):  # noqa: N818 - read as a state, handled as one
+    """Another worker changed the same rows first; the caller runs the transaction again."""
+
+
+class LedgerOutdated(LedgerError):  # noqa: N818 - read as a state, handled as one
+    """The schema is at another migration than this program needs."""
+
+    @classmethod
+    def between(cls, found: str | None, needed: str) -> Self:
+        """Say which migration was found and which is needed."""
+        at = found or "none"
+        return cls(f"the ledger is at migration {at}, this version needs {needed}; run: cirrus-adapter ledger migrate")
+
+
+class LeaseLost(LedgerError):  # noqa: N818 - read as a state, handled as one
+    """The work was claimed by another worker meanwhile; what was done is theirs to find by read-back."""
