@@ -1,0 +1,93 @@
+"""Findings: what a plan or a report established about one record; and plans made of steps and findings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from adapter.domain.outcomes import Outcome
+from adapter.domain.records import Ref
+from adapter.domain.steps import Step
+from adapter.domain.verdict import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The record is as it should be; nothing is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """Cirrus or a rule of ours says no for good; a newer event may change that."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The record waits for another one, or for a moment.
+
+    With `demand`, the other record is asked to be brought into Cirrus on its own account.
+    """
+
+    ref: Ref | None
+    reason: str
+    demand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A person has to act; the record is settled when a read-back sees it done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continues:
+    """Something was learnt; the record stays due."""
+
+
+State = Settled | Dismissed | Waits | Handed | Continues
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something only a person can do in Cirrus, with exact steps.
+
+    `name` is the kind of task; a record has at most one open task of a kind. `answers` tells two tasks of
+    the same kind apart over time (the version that asked for it).
+    """
+
+    ref: Ref
+    name: str
+    answers: str
+    text: str
+    steps: tuple[str, ...]
+    deadline: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is known of one record now.
+
+    `confirmed` replaces what was known of it in Cirrus, None leaves it. `note` goes to the journal: short,
+    without personal data. Outcomes that were already said are dropped by their id.
+    """
+
+    ref: Ref
+    state: State
+    confirmed: Mapping[str, Any] | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    closes: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The fewest calls that bring Cirrus closer, what needs no call, and when to look again.
+
+    Steps run in order until one is not confirmed; then the plan is made anew from what is known.
+    """
+
+    steps: tuple[Step, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+    look_again: datetime | None = None

@@ -1,0 +1,53 @@
+"""Policy: what an institution decides about how its exams are brought into Cirrus."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Literal
+
+Mode = Literal["at_once", "before_start"]
+Relink = Literal["never", "add_candidates"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one tenant; every field is explained in config/adapter.example.toml."""
+
+    mode: Mode = "at_once"
+    modes: Mapping[str, Mode] = field(default_factory=dict[str, Mode])
+    batch_size: int = 100
+    linger: timedelta = timedelta(seconds=2)
+    urgent_within: timedelta = timedelta(hours=1)
+    activate_before: timedelta = timedelta(hours=24)
+    preparation: timedelta = timedelta(minutes=20)
+    pending_after: timedelta = timedelta(minutes=15)
+    pending_near: timedelta = timedelta(hours=24)
+    recheck: timedelta = timedelta(minutes=15)
+    window_slack: timedelta = timedelta(minutes=60)
+    create_empty: bool = False
+    launch_links: bool = True
+    relink: Relink = "never"
+    withdrawal_cancels: bool = True
+    withdrawal_disables_login: bool = False
+    external_attempts: bool = False
+    retry_first: float = 1.0
+    retry_longest: float = 300.0
+    halt_probe: float = 30.0
+
+    def mode_of(self, assessment_id: str) -> Mode:
+        """Return how sittings of this assessment are provisioned: the first pattern that fits, else the default."""
+        for pattern, mode in self.modes.items():
+            if fnmatchcase(assessment_id, pattern):
+                return mode
+        return self.mode
+
+    def pause(self, attempt: int) -> float:
+        """Return the seconds before try `attempt` + 1: doubling, and never longer than `retry_longest`."""
+        return min(self.retry_longest, self.retry_first * 2.0 ** min(attempt, 20))
+
+    def due_at(self, now: datetime, deadline: datetime | None) -> datetime:
+        """Return when new work is due: urgent work at once, the rest after a moment in which more may arrive."""
+        if deadline is not None and deadline - now <= self.urgent_within:
+            return now
+        return now + self.linger

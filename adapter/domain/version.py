@@ -1,0 +1,118 @@
+"""The version guard: which of two statements about the same thing is the newer one.
+
+Rules (events.md, design.md "Version guard"): compare `sequence` when both have one, else `time`; on a
+tie cancel > update > create; still a tie: the same content is a duplicate, other content is decided
+by the higher event id. Arrival never decides, so any order of arrival ends in the same state.
+
+One stream must carry `sequence` on all of its events or on none: where only some have it, the rule
+is not transitive and no order-free answer exists.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Self
+
+import orjson
+
+
+class Rank(enum.IntEnum):
+    """What wins when two versions are otherwise equal."""
+
+    CREATE = 0
+    UPDATE = 1
+    CANCEL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Where a statement stands among all the statements about the same thing."""
+
+    time: datetime
+    sequence: int | None
+    rank: Rank
+    event_id: str
+
+    def key_against(self, other: "Version") -> tuple[Any, ...]:
+        """Return what is compared with `other`; the event id comes last and only breaks a tie."""
+        stamp = self.sequence if self.sequence is not None and other.sequence is not None else self.time
+        return (stamp, self.rank, self.event_id)
+
+    @property
+    def stamp(self) -> str:
+        """The version as text, the same for a resend under another event id."""
+        return f"s{self.sequence}" if self.sequence is not None else utc_text(self.time)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What somebody said a thing should be, and since which version it has been said.
+
+    `since` is the oldest known version that said the same: a repetition under a newer version changes
+    nothing, so it must not look like a new version to those who hear of it.
+    """
+
+    version: Version
+    since: Version
+    data: Mapping[str, Any]
+
+    @classmethod
+    def first(cls, version: Version, data: Mapping[str, Any]) -> Self:
+        """Return a statement nobody has repeated yet."""
+        return cls(version, version, data)
+
+    @property
+    def label(self) -> str:
+        """Name this content at this version; equal on every worker and in every order of arrival."""
+        return f"{self.since.stamp}-{fingerprint(self.data)[:8]}"
+
+
+class Merge(enum.Enum):
+    """What a statement did to what was held before."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The statement that holds from now on; `tie` when only the event id decided."""
+
+    merge: Merge
+    statement: Statement
+    tie: bool = False
+
+
+def merge(held: Statement | None, said: Statement) -> Merged:
+    """Decide between what is held and what is said; deterministic, and blind to arrival order."""
+    if held is None:
+        return Merged(Merge.APPLIED, said)
+    ours, theirs = held.version.key_against(said.version), said.version.key_against(held.version)
+    if held.data == said.data:
+        newest = said.version if theirs > ours else held.version
+        oldest = min(
+            (held.since, said.version), key=lambda v: v.key_against(said.version if v is held.since else held.since)
+        )
+        return Merged(Merge.UNCHANGED, replace(held, version=newest, since=oldest))
+    tie = ours[:-1] == theirs[:-1]
+    if theirs > ours:
+        return Merged(Merge.APPLIED, said, tie)
+    return Merged(Merge.SUPERSEDED, held, tie)
+
+
+def fingerprint(data: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the SHA-256 of a JSON value, in hex; equal values give equal text."""
+    return sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def utc_text(moment: datetime) -> str:
+    """Return `2026-11-24T09:00:00Z`, with microseconds only where there are some."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def utc_time(text: str) -> datetime:
+    """Read what `utc_text` wrote, or any RFC 3339 time that carries a zone."""
+    return datetime.fromisoformat(text).astimezone(UTC)
