@@ -1,0 +1,1 @@
+"""What operators see: metrics, logs, heartbeats and the operations server."""
