@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -31,7 +31,7 @@ def install(*packages: str) -> None:
 
 
 @contextlib.contextmanager
-def _services_stay_down() -> Iterator[None]:
+def _services_stay_down() -> Generator[None]:
     """Refuse, by Debian's own switch, that a package starts its daemon on the standard port."""
     if POLICY.exists():
         yield

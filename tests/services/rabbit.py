@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -124,7 +124,7 @@ class RabbitServer:
         return done.stdout
 
     @contextlib.contextmanager
-    def memory_alarm(self) -> Iterator[None]:
+    def memory_alarm(self) -> Generator[None]:
         """Block every publisher inside the context, as a broker short of memory does."""
         self.ctl("set_vm_memory_high_watermark", "absolute", "1")
         try:
