@@ -1,0 +1,177 @@
+"""The operations server: /metrics, /livez and /readyz on a port of its own, for operators only."""
+
+import json
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from threading import Event, Lock, Thread
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from waitress import wasyncore
+from waitress.server import create_server
+
+from adapter.observe.heartbeats import Heartbeats
+from adapter.observe.redaction import scrub
+
+Check = Callable[[], str | None]
+"""Says why the process is not ready, or None when it is; must return within seconds."""
+
+STALL_AFTER = 120.0
+THREADS = 4
+CHECK_TURN = 0.25
+"""Seconds that a request for /readyz waits for another one to end."""
+JSON = "application/json"
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a page answers."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+
+
+class OpsServer:
+    """Serves the pages from threads of its own between `start` and `stop`.
+
+    `checks` are asked by /readyz, by name. /livez asks nothing but the heartbeats: were it to ask the
+    broker, the ledger or Cirrus, an outage there would restart a process that waits correctly.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        heartbeats: Heartbeats,
+        checks: Mapping[str, Check],
+        *,
+        stall_after: float = STALL_AFTER,
+    ) -> None:
+        self._address = (host, port)
+        self._pages = Pages(registry, heartbeats, checks, stall_after)
+        self._stopping = Event()
+        self._sockets: dict[int, Any] = {}
+        self._server: Any = None
+        self._thread: Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; the one asked for until `start` has returned."""
+        return self._address[1]
+
+    def start(self) -> None:
+        """Listen and serve; port 0 takes any free port. Raises `OSError` when the port cannot be had."""
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        listening = socket.create_server(self._address, family=family)
+        self._address = (self._address[0], listening.getsockname()[1])
+        self._server = create_server(
+            self._pages,
+            map=self._sockets,
+            sockets=[listening],
+            threads=THREADS,
+            ident=None,
+            channel_timeout=30,
+            max_request_body_size=1024,
+        )
+        self._thread = Thread(target=self._serve, name="ops-server", daemon=True)
+        self._thread.start()
+        log.info("operations server listens", host=self._address[0], port=self.port)
+
+    def stop(self) -> None:
+        """Stop serving and close every socket; may be called twice."""
+        if self._thread is None:
+            return
+        self._stopping.set()
+        self._server.pull_trigger()
+        self._thread.join()
+        self._thread = None
+
+    def _serve(self) -> None:
+        # The sockets are closed by the thread that selects on them: nobody else may touch them.
+        try:
+            while not self._stopping.is_set():
+                wasyncore.loop(timeout=1.0, use_poll=True, map=self._sockets, count=1)
+        finally:
+            self._server.task_dispatcher.shutdown()
+            wasyncore.close_all(self._sockets)
+
+
+class Pages:
+    """The WSGI application behind the server."""
+
+    def __init__(
+        self, registry: CollectorRegistry, heartbeats: Heartbeats, checks: Mapping[str, Check], stall_after: float
+    ) -> None:
+        self._registry = registry
+        self._heartbeats = heartbeats
+        self._checks = dict(checks)
+        self._stall_after = stall_after
+        self._checking = Lock()
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request."""
+        method = environ["REQUEST_METHOD"]
+        reply = self._reply(method, environ.get("PATH_INFO", ""), environ.get("HTTP_ACCEPT", ""))
+        headers = [
+            ("Content-Type", reply.content_type),
+            ("Content-Length", str(len(reply.body))),
+            ("Cache-Control", "no-store"),
+        ]
+        if reply.status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers.append(("Allow", "GET, HEAD"))
+        start_response(f"{reply.status.value} {reply.status.phrase}", headers)
+        return [] if method == "HEAD" else [reply.body]
+
+    def _reply(self, method: str, path: str, accept: str) -> Reply:
+        if method not in ("GET", "HEAD"):
+            return _state(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD are answered here")
+        match path:
+            case "/metrics":
+                encode, content_type = choose_encoder(accept)
+                return Reply(HTTPStatus.OK, content_type, encode(self._registry))
+            case "/livez":
+                return self._live()
+            case "/readyz":
+                return self._ready()
+            case _:
+                return _state(HTTPStatus.NOT_FOUND, "the pages are /metrics, /livez and /readyz")
+
+    def _live(self) -> Reply:
+        stalled = self._heartbeats.stalled(self._stall_after)
+        if stalled:
+            return _state(HTTPStatus.SERVICE_UNAVAILABLE, "stalled", {"loops": stalled})
+        return _state(HTTPStatus.OK, "live")
+
+    def _ready(self) -> Reply:
+        # One at a time: checks that hang must not take the threads that /livez and /metrics need.
+        if not self._checking.acquire(timeout=CHECK_TURN):
+            return _state(HTTPStatus.SERVICE_UNAVAILABLE, "an earlier check has not ended yet")
+        try:
+            reasons = {name: reason for name, check in self._checks.items() if (reason := _ask(name, check))}
+        finally:
+            self._checking.release()
+        if reasons:
+            return _state(HTTPStatus.SERVICE_UNAVAILABLE, "not ready", {"failing": reasons})
+        return _state(HTTPStatus.OK, "ready")
+
+
+def _ask(name: str, check: Check) -> str | None:
+    try:
+        reason = check()
+    except Exception as error:
+        log.exception("a readiness check raised", check=name)
+        return f"the check raised {type(error).__name__}; see the log"
+    return None if reason is None else scrub(reason)
+
+
+def _state(status: HTTPStatus, text: str, more: Mapping[str, object] | None = None) -> Reply:
+    body = json.dumps({"status": text, **(more or {})}) + "\n"
+    return Reply(status, JSON, body.encode())
