@@ -107,9 +107,10 @@ class PostgresServer:
         return self._process is not None and self._process.alive()
 
     def ensure_running(self) -> None:
-        """Undo what a test did: start again, or thaw."""
-        if self.alive():
-            self.thaw()
+        """Undo what a test did: start again, or thaw and wait for the answer."""
+        if self._process is not None and self._process.alive():
+            self._process.thaw()
+            self._process.wait_ready(self._accepts, patience=START_PATIENCE)
         else:
             self.start()
 
