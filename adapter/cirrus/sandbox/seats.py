@@ -23,7 +23,7 @@ def add_candidates(tenant: Tenant, call: Call) -> Answer:
     if schedule.is_archived:
         raise Refusal(_ARCHIVED, code=302)
     unknown = _require_some_user(tenant, wanted)
-    already = [user_id for user_id in wanted if user_id in schedule.seats]
+    already = [user_id for user_id in wanted if user_id in schedule.seats and user_id not in unknown]
     added = [user_id for user_id in wanted if user_id not in schedule.seats and user_id not in unknown]
     for user_id in added:
         schedule.seats[user_id] = Seat(tenant.users[user_id])
