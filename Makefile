@@ -1,0 +1,66 @@
+# The one task list, for people and for CI. `make` alone explains it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+CONFIG ?= $(or $(CIRRUS_ADAPTER_CONFIG),var/adapter.toml)
+BIN := $(VENV)/bin
+PINS := deploy/requirements
+CHECKS := lint format mypy pyright imports rules yaml docker compose shell
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo run test check bench chaos docs pins
+demo: $(VENV)/.runtime ## a whole exam season against a simulated Cirrus; needs no broker and no account
+	@$(BIN)/cirrus-adapter demo
+
+run: $(VENV)/.runtime ## the adapter itself; CONFIG=... or CIRRUS_ADAPTER_CONFIG, else var/adapter.toml
+	@$(BIN)/cirrus-adapter run --config $(CONFIG)
+
+test: $(VENV)/.dev ## all tests; starts its own RabbitMQ and PostgreSQL unless the environment names some
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## linters, types, architecture, alert rules, deployment files
+	@$(MAKE) --jobs=2 --output-sync=target $(CHECKS:%=check-%)
+
+bench: $(VENV)/.dev ## throughput and latency, compared with the budgets
+	@$(BIN)/python -m tests.benchmarks
+
+chaos: $(VENV)/.dev ## kills, freezes and cuts brokers, databases and the adapter, and counts what is lost
+	@$(BIN)/python -m pytest tests/chaos
+
+docs: $(VENV)/.runtime ## write the generated pages anew
+	@$(BIN)/cirrus-adapter docs --write
+
+pins: $(VENV)/.dev ## compile the pinned requirements anew; PINS_FLAGS=--upgrade takes newer releases
+	@.ci/pins $(BIN)/uv $(PINS) $(PINS_FLAGS)
+
+# One line adds a check: its name above, its command here.
+.PHONY: $(CHECKS:%=check-%)
+check-lint:    ; $(call step,ruff check)    $(BIN)/ruff check .
+check-format:  ; $(call step,ruff format)   $(BIN)/ruff format --check .
+check-mypy:    ; $(call step,mypy)          $(BIN)/mypy
+check-pyright: ; $(call step,pyright)       $(BIN)/basedpyright
+check-imports: ; $(call step,import-linter) $(BIN)/lint-imports
+check-rules:   ; $(call step,promtool)      .ci/promtool
+check-yaml:    ; $(call step,yamllint)      $(BIN)/yamllint --strict deploy
+check-docker:  ; $(call step,hadolint)      $(BIN)/hadolint deploy/docker/Dockerfile
+check-compose: ; $(call step,compose)       $(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose/compose.yaml
+check-shell:   ; $(call step,shellcheck)    $(BIN)/shellcheck .ci/*
+
+step = @echo "== $(1)";
+
+# Installed once, and anew when the pins or the project file change.
+$(VENV)/.runtime: $(PINS)/runtime.txt $(PINS)/build.txt pyproject.toml
+	@PYTHON=$(PYTHON) .ci/venv $(VENV) $(PINS)/runtime.txt $(PINS)/build.txt
+	@touch $@
+
+$(VENV)/.dev: $(PINS)/dev.txt pyproject.toml
+	@PYTHON=$(PYTHON) .ci/venv $(VENV) $(PINS)/dev.txt
+	@touch $@ $(VENV)/.runtime
