@@ -1,0 +1,45 @@
+"""What comes in from the broker and what goes out to it, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as the broker handed it over: nothing is decoded, nothing is copied.
+
+    `epoch` names the session that received it. A `tag` means something inside its own session only;
+    after a reconnect the same tag belongs to another message. What may hold personal data is not shown
+    by `repr`.
+    """
+
+    epoch: int
+    tag: object
+    body: bytes = field(repr=False)
+    headers: Mapping[str, object] = field(repr=False)
+    content_type: str | None
+    content_encoding: str | None
+    properties: Mapping[str, object] = field(repr=False)
+    exchange: str
+    routing_key: str
+    redelivered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to publish; it is always persistent.
+
+    `id` is stable over repeats of the same message, so that a reader can drop the second copy.
+    """
+
+    id: str
+    exchange: str
+    routing_key: str
+    body: bytes = field(repr=False)
+    headers: Mapping[str, object] = field(repr=False)
+    content_type: str
+    type: str | None = None
+    timestamp: datetime | None = None
+    correlation_id: str | None = None
+    content_encoding: str | None = None
