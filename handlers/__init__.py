@@ -1,0 +1,7 @@
+"""What the adapter knows of exams: one handler for each kind of object, listed here and nowhere else."""
+
+from handlers.candidates.handler import HANDLER as CANDIDATES
+from handlers.sittings.handler import HANDLER as SITTINGS
+
+ALL = (CANDIDATES, SITTINGS)
+"""Every handler; adding a kind of object is adding it here."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from adapter.domain.verdict import Reason
 from adapter.domain.version import Statement
 
 CANDIDATE = "candidate"
@@ -32,8 +33,9 @@ class Ref:
 
 
 class Status(enum.StrEnum):
-    """Where a record stands between what should be and what is."""
+    """Where a record stands between what should be and what is; KNOWN was only mentioned so far."""
 
+    KNOWN = "known"
     DUE = "due"
     WAITING = "waiting"
     MANUAL = "manual"
@@ -57,7 +59,7 @@ class Change:
     `facet` names the part of the record it speaks of; each facet has a version guard of its own.
     A `mention` tells of something in passing (a booking carries its person): it creates or updates the
     record but is no reason of its own to call Cirrus. `ripples` asks that the homes of all records
-    about this one look again. `left` is the home that this statement says the record has left.
+    about this one look again.
     """
 
     ref: Ref
@@ -86,6 +88,7 @@ class Record:
     wanting: Wanting | None = None
     cause: str | None = None
     deadline: datetime | None = None
+    reason: Reason | None = None
     rival: str | None = None
     """Key of another record of this kind that holds the same external id and came first."""
 

@@ -1,0 +1,1 @@
+"""Candidates: students as Cirrus should know them, with their extra time."""

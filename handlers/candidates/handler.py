@@ -1,0 +1,23 @@
+"""The handler of candidates."""
+
+from adapter.domain.handler import Handler
+from adapter.domain.records import CANDIDATE
+from handlers import said
+from handlers.candidates.events import AccommodationChanged, StudentEnrolled, StudentUpdated, StudentWithdrawn
+from handlers.candidates.plan import plan
+from handlers.candidates.report import report
+from handlers.candidates.translate import translate
+
+HANDLER = Handler(
+    kind=CANDIDATE,
+    events={
+        "sis.student.enrolled.v1": StudentEnrolled,
+        "sis.student.updated.v1": StudentUpdated,
+        "sis.student.withdrawn.v1": StudentWithdrawn,
+        "sis.accommodation.changed.v1": AccommodationChanged,
+    },
+    outcomes=(said.CANDIDATE_CONFIRMED, said.CANDIDATE_REJECTED),
+    translate=translate,
+    plan=plan,
+    report=report,
+)

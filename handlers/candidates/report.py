@@ -1,0 +1,85 @@
+"""What an answer of Cirrus tells about a candidate."""
+
+from dataclasses import asdict
+from typing import Any, assert_never
+
+from adapter.domain.answers import Absent, Accepted, CandidateSeen, Receipt
+from adapter.domain.findings import Continues, Finding
+from adapter.domain.policy import Policy
+from adapter.domain.records import Aggregate
+from adapter.domain.steps import ChangeCandidate, CreateCandidate, Profile
+from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict
+from adapter.domain.version import utc_text
+from handlers.candidates.plan import rejected
+
+
+def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Finding, ...]:  # noqa: ARG001 - one signature for every handler
+    """Return what is known of the candidate after one step."""
+    record = aggregate.root
+    assert record is not None, "a step is only taken for a known candidate"
+    known = dict(record.confirmed)
+    verdict: Verdict = receipt.verdict
+    match verdict:
+        case Confirmed():
+            return (Finding(record.ref, Continues(), confirmed=_learnt(known, receipt), note=_note(receipt)),)
+        case Unsure():
+            known["seen"] = None
+            return (Finding(record.ref, Continues(), confirmed=known, note="no certain answer"),)
+        case Rejected(reason=reason) | Manual(reason=reason):
+            return (rejected(record, reason),)
+        case Retry() | Halt():
+            return ()
+        case _ as never:
+            assert_never(never)
+
+
+def _learnt(known: dict[str, Any], receipt: Receipt) -> dict[str, Any]:
+    match receipt.step:
+        case CreateCandidate(profile=profile):
+            known |= {"seen": _shown(profile), "changed": ["created"]}
+            _note_extra_time(known, profile, receipt)
+        case ChangeCandidate(profile=profile, fields=fields):
+            seen = {**known["seen"], **{field: getattr(profile, field) for field in fields}}
+            known |= {"seen": seen, "changed": sorted(fields)}
+            if "extra_time" in fields:
+                _note_extra_time(known, profile, receipt)
+        case _:
+            known["seen"] = _read(receipt)
+            known.setdefault("changed", [])
+    return known
+
+
+def _note_extra_time(known: dict[str, Any], profile: Profile, receipt: Receipt) -> None:
+    if profile.extra_time is not None:
+        known["extra_set"] = profile.extra_time
+        known["extra_at"] = utc_text(receipt.at)
+
+
+def _shown(profile: Profile) -> dict[str, Any]:
+    return {
+        "first_name": profile.first_name,
+        "last_name": profile.last_name,
+        "mail": profile.mail,
+        "extra_time": profile.extra_time or 0,
+        "login_disabled": bool(profile.login_disabled),
+    }
+
+
+def _read(receipt: Receipt) -> dict[str, Any] | None:
+    match receipt.answer:
+        case Accepted(content=Absent()):
+            return {"absent": True}
+        case Accepted(content=CandidateSeen() as seen):
+            shown = asdict(seen)
+            del shown["external_id"], shown["hierarchies"]
+            return shown
+        case _:
+            return None
+
+
+def _note(receipt: Receipt) -> str:
+    match receipt.answer:
+        case Accepted(content=Absent()):
+            return "unknown to Cirrus"
+        case _:
+            return type(receipt.step).__name__

@@ -1,0 +1,78 @@
+"""From an event about a student to what the candidate should be."""
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+
+from adapter.domain.envelope import Envelope
+from adapter.domain.mapping import IdMapping, Unmappable
+from adapter.domain.records import Change
+from adapter.domain.version import Rank, Statement
+from handlers.candidates.events import (
+    AccommodationChanged,
+    Enrolment,
+    StudentEnrolled,
+    StudentUpdated,
+    StudentWithdrawn,
+)
+from handlers.extra_time import needs_data
+from handlers.ooapi import Code, Need, Person
+from handlers.people import ENROLMENT, NEEDS, candidate_id, candidate_ref, person_change
+
+
+def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[Change, ...]:
+    """Return what the event says of the candidate."""
+    match data:
+        case StudentEnrolled():
+            return tuple(_enrolled(envelope, data.person, data.programOfferingAssociation, mapping))
+        case StudentUpdated():
+            return tuple(_person(envelope, data.person, mapping))
+        case StudentWithdrawn():
+            return tuple(_enrolled(envelope, data.person, data.programOfferingAssociation, mapping))
+        case AccommodationChanged():
+            return (_needs(envelope, data.personId, data.primaryCode, data.assignedNeeds, mapping),)
+        case _:
+            raise TypeError(f"no translation for {type(data).__name__}")
+
+
+def _person(envelope: Envelope, person: Person, mapping: IdMapping) -> Iterator[Change]:
+    yield person_change(envelope, person, mapping, mention=False)
+    if any(need.additionalTimeInMin or need.extraTimePercentage for need in person.assignedNeeds):
+        yield _needs(envelope, person.personId, person.primaryCode, person.assignedNeeds, mapping)
+
+
+def _enrolled(envelope: Envelope, person: Person, enrolment: Enrolment, mapping: IdMapping) -> Iterator[Change]:
+    yield from _person(envelope, person, mapping)
+    active = enrolment.state not in ("canceled", "finished", "denied")
+    programme: str | None = (
+        enrolment.offering.primaryCode.code if enrolment.offering and enrolment.offering.primaryCode else None
+    )
+    mapped = mapping.hierarchies.get(programme) if programme else None
+    ended = enrolment.finalEndDate or envelope.time.date()
+    yield Change(
+        ref=candidate_ref(person.personId),
+        facet=ENROLMENT + enrolment.associationId,
+        statement=Statement.first(
+            envelope.version(Rank.CREATE if active else Rank.CANCEL),
+            {
+                "active": active,
+                "hierarchy": mapped.external_id if mapped else None,
+                "ended": None if active else ended.isoformat(),
+            },
+        ),
+        ripples=not active,
+    )
+
+
+def _needs(envelope: Envelope, person_id: str, primary: Code, needs: tuple[Need, ...], mapping: IdMapping) -> Change:
+    try:
+        external_id = candidate_id(mapping, person_id, primary)
+    except Unmappable:
+        external_id = None  # the person's own event says what is wrong with the id
+    return Change(
+        ref=candidate_ref(person_id),
+        facet=NEEDS,
+        statement=Statement.first(envelope.version(Rank.UPDATE), needs_data(needs)),
+        external_id=external_id,
+        ripples=True,
+    )

@@ -1,0 +1,122 @@
+"""What an event says of a person, as facets of the candidate's record.
+
+A candidate is spoken of in two ways: by the SIS's own events about the person (facet `person`, guarded
+by the person's sequence), and in passing by bookings (facet `mention`, guarded by time alone, because a
+booking's sequence counts bookings). The newer of the two by time is what holds.
+"""
+
+from typing import Any
+
+from adapter.domain.envelope import Envelope
+from adapter.domain.mapping import IdMapping, Unmappable
+from adapter.domain.policy import Policy
+from adapter.domain.records import CANDIDATE, Change, Record, Ref
+from adapter.domain.steps import Profile
+from adapter.domain.verdict import Reason
+from adapter.domain.version import Rank, Statement
+from handlers.ooapi import Code, Person
+
+PERSON = "person"
+MENTION = "mention"
+NEEDS = "needs"
+ENROLMENT = "enrolment:"
+
+
+def candidate_ref(person_id: str) -> Ref:
+    """Name a candidate's record."""
+    return Ref(CANDIDATE, person_id)
+
+
+def candidate_id(mapping: IdMapping, person_id: str, primary: Code, others: tuple[Code, ...] = ()) -> str:
+    """Return CandidateExtId as the institution maps it; raise `Unmappable` when it has no usable form."""
+    match mapping.candidate_id:
+        case "primaryCode":
+            return mapping.external_id(primary.code)
+        case "personId":
+            return mapping.external_id(person_id)
+        case code_type:
+            for code in (primary, *others):
+                if code.codeType == code_type:
+                    return mapping.external_id(code.code)
+            raise Unmappable(f"the person has no code of type '{code_type}'")
+
+
+def person_change(envelope: Envelope, person: Person, mapping: IdMapping, *, mention: bool) -> Change:
+    """Return what the event says of the person's identity and names."""
+    data: dict[str, Any] = {
+        "first": person.givenName,
+        "last": f"{person.surnamePrefix} {person.surname}" if person.surnamePrefix else person.surname,
+        "mail": person.mail,
+    }
+    external_id = None
+    try:
+        external_id = candidate_id(mapping, person.personId, person.primaryCode, person.otherCodes)
+    except Unmappable as problem:
+        data["refusal"] = str(problem)
+    version = envelope.version(Rank.UPDATE, sequenced=not mention)
+    return Change(
+        ref=candidate_ref(person.personId),
+        facet=MENTION if mention else PERSON,
+        statement=Statement.first(version, data),
+        external_id=external_id,
+        mention=mention,
+    )
+
+
+def person_of(record: Record) -> Statement | None:
+    """Return the newest statement of who this person is, None when only ids are known.
+
+    Where both say the same, the older one is returned: a mention is no new version of a person.
+    """
+    own, mention = record.facets.get(PERSON), record.facets.get(MENTION)
+    if own is None or mention is None:
+        return own or mention
+    if own.data == mention.data:
+        return own if own.since.time <= mention.since.time else mention
+    return own if own.version.time >= mention.version.time else mention
+
+
+def withdrawal(record: Record) -> Statement | None:
+    """Return the statement by which the person has left the last programme, None for anybody still enrolled."""
+    enrolments = [said for facet, said in record.facets.items() if facet.startswith(ENROLMENT)]
+    if not enrolments or any(said.data["active"] for said in enrolments):
+        return None
+    return max(enrolments, key=lambda said: (said.version.time, said.version.event_id))
+
+
+def obstacle(record: Record) -> Reason | None:
+    """Return why this candidate can never be brought into Cirrus as things stand, None when it can."""
+    statement = person_of(record)
+    if statement is not None and (refusal := statement.data.get("refusal")):
+        return Reason("invalid-id", f"The student's id cannot be used in Cirrus: {refusal}.")
+    if record.rival is not None:
+        return Reason("id-taken", f"The id '{record.external_id}' already belongs to another person in the SIS.")
+    return None
+
+
+def profile(record: Record, extra: int | None, policy: Policy) -> Profile:
+    """Return the candidate as Cirrus should know it; the record must hold a person and an external id."""
+    statement = person_of(record)
+    assert statement is not None, "the caller has found a person"
+    assert record.external_id is not None, "a person without a usable id carries a refusal"
+    left = withdrawal(record)
+    return Profile(
+        external_id=record.external_id,
+        first_name=statement.data["first"],
+        last_name=statement.data["last"],
+        mail=statement.data["mail"],
+        extra_time=extra,
+        login_disabled=(left is not None) if policy.withdrawal_disables_login else None,
+    )
+
+
+def in_cirrus(record: Record) -> bool:
+    """Tell whether Cirrus is known to have this candidate."""
+    seen: dict[str, Any] | None = record.confirmed.get("seen")
+    return seen is not None and not seen.get("absent")
+
+
+def profile_extra(record: Record) -> int:
+    """Return the extra time that Cirrus is known to hold on the profile, in percent."""
+    seen: dict[str, Any] = record.confirmed.get("seen") or {}
+    return int(seen.get("extra_time") or 0)

@@ -1,0 +1,76 @@
+"""What the SIS hears: the outcome events, built in one place so that their ids and fields stay alike.
+
+Types and fields: events.md "Out".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapter.domain.findings import Task
+from adapter.domain.outcomes import Outcome, derived_id
+from adapter.domain.records import Record, Ref
+from adapter.domain.verdict import Reason
+from adapter.domain.version import utc_text
+
+CANDIDATE_CONFIRMED = "cirrus.candidate.confirmed.v1"
+CANDIDATE_REJECTED = "cirrus.candidate.rejected.v1"
+EXAM_CONFIRMED = "cirrus.exam.confirmed.v1"
+EXAM_REJECTED = "cirrus.exam.rejected.v1"
+EXAM_CANCELLED = "cirrus.exam.cancelled.v1"
+BOOKING_CONFIRMED = "cirrus.booking.confirmed.v1"
+BOOKING_PENDING = "cirrus.booking.pending.v1"
+BOOKING_REJECTED = "cirrus.booking.rejected.v1"
+BOOKING_CANCELLED = "cirrus.booking.cancelled.v1"
+LAUNCH_LINK_ISSUED = "cirrus.launch-link.issued.v1"
+TASK_RAISED = "cirrus.task.raised.v1"
+TASK_CLOSED = "cirrus.task.closed.v1"
+
+
+def error(reason: Reason) -> dict[str, Any]:
+    """Return a reason as the `error` of a rejected event."""
+    return {"code": reason.code, "text": reason.text, "retryable": reason.retryable}
+
+
+def about(record: Record, kind: str, answers: str, data: Mapping[str, Any], *, confidential: bool = False) -> Outcome:
+    """Return an outcome about one record, caused by the event that changed it last."""
+    return Outcome(
+        type=kind,
+        subject=record.ref.key,
+        answers=answers,
+        data=data,
+        cause=record.cause,
+        confidential=confidential,
+    )
+
+
+def task_id(tenant: str, task: Task) -> str:
+    """Return the id of a task: the same as long as the same version asks for it."""
+    return str(derived_id(tenant, "task", str(task.ref), task.name, task.answers))
+
+
+def raised(tenant: str, record: Record, task: Task) -> Outcome:
+    """Tell of a task that a person has to do."""
+    return about(
+        record,
+        TASK_RAISED,
+        task_id(tenant, task),
+        {
+            "taskId": task_id(tenant, task),
+            "kind": task.name,
+            "about": {"kind": task.ref.kind, "id": task.ref.key},
+            "text": task.text,
+            "steps": list(task.steps),
+            "deadline": utc_text(task.deadline) if task.deadline else None,
+        },
+    )
+
+
+def closed(record: Record | None, ref: Ref, task_id: str, name: str) -> Outcome:
+    """Tell that a task is done or no longer needed."""
+    return Outcome(
+        type=TASK_CLOSED,
+        subject=ref.key,
+        answers=task_id,
+        data={"taskId": task_id, "kind": name, "about": {"kind": ref.kind, "id": ref.key}},
+        cause=record.cause if record is not None else None,
+    )

@@ -1,0 +1,165 @@
+"""What a plan says besides its calls: who is settled, who waits and for what, what a person must do."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from adapter.domain.findings import Finding, Plan, Settled, Task, Waits
+from adapter.domain.policy import Policy
+from adapter.domain.records import SITTING, Aggregate, Record, Ref, Status
+from adapter.domain.steps import Step
+from handlers import said
+from handlers.sittings import outcomes, tasks
+from handlers.sittings.seats import Booked, Seats, largest_extra
+from handlers.sittings.translate import LIFE
+from handlers.sittings.view import SittingView, booking_is_live, holds_seat
+
+
+def follow_up(
+    aggregate: Aggregate, sitting: SittingView, seats: Seats, steps: tuple[Step, ...], now: datetime, policy: Policy
+) -> Plan:
+    """Return the plan: the steps, and a finding for every member that no step will decide."""
+    findings: list[Finding] = [outcomes.booking_rejected(member.record, reason) for member, reason in seats.refused]
+    findings += [outcomes.booking_cancelled(member, sitting) for member in seats.gone]
+    findings += [_seated(aggregate, member, sitting, now, policy) for member in seats.seated]
+    findings += _surplus(aggregate, seats.surplus, sitting, now)
+    findings += _waiting(seats, sitting, steps, now, policy)
+    if not steps:
+        findings += _root(aggregate, sitting, now, policy)
+        findings = _closing(aggregate, sitting, findings, now)
+    return Plan(steps, tuple(findings), _look_again(aggregate, sitting, findings, now, policy))
+
+
+def _seated(aggregate: Aggregate, member: Booked, sitting: SittingView, now: datetime, policy: Policy) -> Finding:
+    asked: list[Task] = []
+    if member.link_lost and now < sitting.end:
+        asked.append(tasks.lost_link(member, sitting))
+    confirmed = outcomes.booking_confirmed(member, sitting)
+    if not member.extended and now < sitting.end:
+        candidate = member.candidate
+        refused = candidate is not None and candidate.status is Status.REJECTED
+        if now < sitting.start - policy.preparation and not refused:
+            confirmed = waiting(
+                member, Waits(member.record.about, "extra time on the profile", demand=True), sitting, now, policy
+            )
+        else:
+            asked.append(tasks.late_extra_time(member, sitting))
+    raised = tuple(said.raised(aggregate.tenant, member.record, task) for task in asked)
+    return replace(
+        confirmed,
+        confirmed=member.record.confirmed,
+        outcomes=(*confirmed.outcomes, *raised),
+        tasks=tuple(asked),
+    )
+
+
+def _surplus(aggregate: Aggregate, surplus: Iterable[Booked], sitting: SittingView, now: datetime) -> Iterator[Finding]:
+    for member in surplus:
+        if now >= sitting.end:
+            yield outcomes.booking_cancelled(member, sitting)
+        elif sitting.known.activated:
+            yield outcomes.handed(aggregate.tenant, member.record, tasks.remove_candidate(member, sitting), settle=True)
+
+
+def _waiting(
+    seats: Seats, sitting: SittingView, steps: tuple[Step, ...], now: datetime, policy: Policy
+) -> Iterator[Finding]:
+    for member in seats.without_person:
+        yield waiting(member, Waits(member.record.about, "the student's name and mail address"), sitting, now, policy)
+    for member in seats.without_candidate:
+        wants = Waits(member.record.about, "the candidate in Cirrus", demand=True)
+        yield waiting(member, wants, sitting, now, policy)
+    if not steps:
+        for member in seats.ready:
+            yield waiting(member, Waits(sitting.record.ref, "the exam in Cirrus"), sitting, now, policy)
+
+
+def waiting(member: Booked, wants: Waits, sitting: SittingView | None, now: datetime, policy: Policy) -> Finding:
+    """Let a booking wait, and tell so after the grace period and again as the exam nears."""
+    record = member.record
+    since = record.wanting.since if record.wanting is not None else now
+    stages: list[str] = []
+    if now - since >= policy.pending_after:
+        stages.append("grace")
+    if stages and sitting is not None and sitting.start - now <= policy.pending_near:
+        stages.append("near")
+    kind, key = (wants.ref.kind, wants.ref.key) if wants.ref is not None else (wants.reason, None)
+    told = tuple(outcomes.booking_pending(record, stage, kind, key, sitting) for stage in stages)
+    return Finding(record.ref, wants, outcomes=told, note=f"waits for {wants.reason}")
+
+
+def _root(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Iterator[Finding]:
+    known, record = sitting.known, sitting.record
+    if not known.exists:
+        if record.open and known.tried_at is None:
+            yield Finding(record.ref, Waits(None, "its first booking"), note="waits for its first booking")
+        return
+    wanted = sitting.schedule(largest_extra(aggregate, sitting, policy))
+    if known.activated and sitting.differs(wanted) and now < sitting.end:
+        yield outcomes.handed(aggregate.tenant, record, tasks.move_schedule(sitting, wanted), settle=True)
+    elif record.open or record.status is Status.MANUAL:
+        state = "activated" if known.activated else "draft"
+        yield Finding(record.ref, Settled(), outcomes=(outcomes.exam_confirmed(sitting, state),), note=state)
+
+
+def _closing(aggregate: Aggregate, sitting: SittingView, findings: list[Finding], now: datetime) -> list[Finding]:
+    """Close the open tasks that nobody asks for any more."""
+    needed = {(task.ref, task.name) for finding in findings for task in finding.tasks}
+    if not sitting.known.exists and now < sitting.end:
+        needed.add((sitting.record.ref, tasks.PREPARE_ASSESSMENT))
+    by_ref = {finding.ref: finding for finding in findings}
+    records = {record.ref: record for record in (sitting.record, *aggregate.members)}
+    for task in aggregate.tasks:
+        if (task.ref, task.name) in needed:
+            continue
+        finding = by_ref.get(task.ref) or Finding(task.ref, Settled())
+        told = said.closed(records.get(task.ref), task.ref, task.id, task.name)
+        by_ref[task.ref] = replace(finding, outcomes=(*finding.outcomes, told), closes=(*finding.closes, task.name))
+    return list(by_ref.values())
+
+
+def _look_again(
+    aggregate: Aggregate, sitting: SittingView, findings: Iterable[Finding], now: datetime, policy: Policy
+) -> datetime | None:
+    moments: list[datetime] = []
+    known = sitting.known
+    if known.exists and not known.activated:
+        moments.append(sitting.activation(policy))
+    if known.tried_at is not None:
+        moments.append(known.tried_at + policy.recheck)
+    raised = [task for finding in findings for task in finding.tasks]
+    if aggregate.tasks or raised:
+        moments += [(known.read_at or now) + policy.recheck, sitting.end]
+    members = {member.ref: member for member in aggregate.members}
+    if any(isinstance(finding.state, Waits) for finding in findings):
+        moments += [sitting.start - policy.preparation, sitting.start - policy.pending_near, sitting.end]
+        moments += _grace_ends(findings, members, now, policy)
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+def _grace_ends(
+    findings: Iterable[Finding], members: dict[Ref, Record], now: datetime, policy: Policy
+) -> Iterator[datetime]:
+    for finding in findings:
+        if isinstance(finding.state, Waits) and (record := members.get(finding.ref)) is not None:
+            yield (record.wanting.since if record.wanting is not None else now) + policy.pending_after
+
+
+def without_timetable(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
+    """Plan for a sitting that bookings speak of and the SIS has not scheduled yet."""
+    root = aggregate.root
+    life = root.facets.get(LIFE) if root is not None else None
+    canceled = life is not None and bool(life.data["canceled"])
+    findings: list[Finding] = []
+    if root is not None and root.open:
+        findings.append(Finding(root.ref, Settled(), note="cancelled before it was scheduled"))
+    for record in aggregate.members:
+        member = Booked(record, aggregate.related.get(record.about) if record.about else None, live=False)
+        if canceled or (record.open and not booking_is_live(record) and not holds_seat(record)):
+            findings.append(outcomes.booking_cancelled(member, None))
+        elif record.open:
+            wants = Waits(Ref(SITTING, aggregate.ref.key), "the exam in the SIS")
+            findings.append(waiting(member, wants, None, now, policy))
+    members = {member.ref: member for member in aggregate.members}
+    moments = [moment for moment in _grace_ends(findings, members, now, policy) if moment > now]
+    return Plan(findings=tuple(findings), look_again=min(moments, default=None))

@@ -1,0 +1,36 @@
+"""The handler of sittings and bookings."""
+
+from adapter.domain.handler import Handler
+from adapter.domain.records import SITTING
+from handlers import said
+from handlers.sittings.events import BookingCancelled, ExamBooked, ExamCancelled, ExamRebooked, ExamScheduled
+from handlers.sittings.plan import plan
+from handlers.sittings.report import report
+from handlers.sittings.translate import translate
+
+HANDLER = Handler(
+    kind=SITTING,
+    events={
+        "sis.exam.scheduled.v1": ExamScheduled,
+        "sis.exam.updated.v1": ExamScheduled,
+        "sis.exam.cancelled.v1": ExamCancelled,
+        "sis.exam.booked.v1": ExamBooked,
+        "sis.exam.booking-cancelled.v1": BookingCancelled,
+        "sis.exam.rebooked.v1": ExamRebooked,
+    },
+    outcomes=(
+        said.EXAM_CONFIRMED,
+        said.EXAM_REJECTED,
+        said.EXAM_CANCELLED,
+        said.BOOKING_CONFIRMED,
+        said.BOOKING_PENDING,
+        said.BOOKING_REJECTED,
+        said.BOOKING_CANCELLED,
+        said.LAUNCH_LINK_ISSUED,
+        said.TASK_RAISED,
+        said.TASK_CLOSED,
+    ),
+    translate=translate,
+    plan=plan,
+    report=report,
+)

@@ -1,0 +1,172 @@
+"""The plan for one sitting and its bookings: everything due in as few calls as Cirrus allows.
+
+Order of thought: is it known at all; must Cirrus be read first; is it cancelled; does it exist; does it
+differ; who has to be seated, who taken off; is it time to activate; what does a person have to do.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from adapter.domain.findings import Finding, Handed, Plan, Settled, State, Waits
+from adapter.domain.policy import Policy
+from adapter.domain.records import Aggregate, Ref, Status
+from adapter.domain.steps import (
+    ActivateSchedule,
+    ChangeSchedule,
+    DeleteSchedule,
+    DraftSchedule,
+    ListCandidates,
+    PublishSchedule,
+    ReadAttempts,
+    ReadSchedule,
+    SeatCandidates,
+    Step,
+    UnlistCandidates,
+)
+from adapter.domain.verdict import Reason
+from handlers.sittings import outcomes, tasks
+from handlers.sittings.follow_up import follow_up, waiting, without_timetable
+from handlers.sittings.seats import Booked, Seats, largest_extra, seat_of, sort_seats
+from handlers.sittings.view import SittingView
+
+
+def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
+    """Bring Cirrus to hold this sitting and exactly its booked candidates."""
+    sitting = SittingView.of(aggregate.root)
+    if sitting is None:
+        return without_timetable(aggregate, now, policy)
+    if (reason := _obstacle(sitting)) is not None:
+        return _refuse_all(aggregate, sitting, reason)
+    if aggregate.unsure or sitting.known.doubt or _recheck_due(aggregate, sitting, now, policy):
+        return Plan(steps=(ReadSchedule(sitting.external_id),))
+    if sitting.canceled:
+        return _cancel(aggregate, sitting, now, policy)
+    if sitting.known.made and (sitting.known.exists is False or sitting.known.archived) and now < sitting.end:
+        return _missing(aggregate, sitting, now, policy)
+    seats = sort_seats(aggregate, sitting, now, policy)
+    steps = tuple(_steps(aggregate, sitting, seats, now, policy))
+    return follow_up(aggregate, sitting, seats, steps, now, policy)
+
+
+def _obstacle(sitting: SittingView) -> Reason | None:
+    refusal = sitting.timetable.data.get("refusal")
+    if refusal:
+        return Reason("invalid-id", f"The exam's id cannot be used in Cirrus: {refusal}.")
+    if sitting.record.rival is not None:
+        return Reason("id-taken", f"The id '{sitting.record.external_id}' already belongs to another exam.")
+    if sitting.record.status is Status.REJECTED:
+        return sitting.record.reason
+    return None
+
+
+def _refuse_all(aggregate: Aggregate, sitting: SittingView, reason: Reason) -> Plan:
+    told = Reason("exam-rejected", f"The exam cannot be brought into Cirrus: {reason.text}")
+    findings = [outcomes.booking_rejected(member, told) for member in aggregate.members if member.open]
+    return Plan(findings=(outcomes.exam_rejected(sitting, reason), *findings))
+
+
+def _recheck_due(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> bool:
+    """Tell whether to look whether an open task was done: a task is closed when Cirrus shows it."""
+    if not aggregate.tasks or sitting.known.exists is None or now >= sitting.end:
+        return False
+    return sitting.known.read_at is None or now - sitting.known.read_at >= policy.recheck
+
+
+def _steps(aggregate: Aggregate, sitting: SittingView, seats: Seats, now: datetime, policy: Policy) -> Iterable[Step]:
+    if sitting.known.tried_at is not None and now - sitting.known.tried_at < policy.recheck:
+        return
+    if not sitting.known.exists:
+        yield from _create(aggregate, sitting, seats, now, policy)
+        return
+    wanted = sitting.schedule(largest_extra(aggregate, sitting, policy))
+    if not sitting.known.activated and sitting.differs(wanted):
+        yield ChangeSchedule(wanted)
+    size = batch_size(sitting, policy)
+    if sitting.mode(policy) == "at_once":
+        for batch in batches([*seats.ready, *seats.relinked], size):
+            yield SeatCandidates(sitting.external_id, sitting.hierarchy, tuple(seat_of(m, policy) for m in batch))
+    else:
+        for batch in batches(seats.ready, size):
+            yield ListCandidates(sitting.external_id, tuple(str(m.candidate_id) for m in batch))
+    if not sitting.known.activated:
+        for batch in batches(seats.surplus, size):
+            yield UnlistCandidates(sitting.external_id, tuple(str(m.candidate_id) for m in batch))
+        if sitting.mode(policy) == "at_once" or now >= sitting.activation(policy):
+            yield ActivateSchedule(sitting.external_id)
+
+
+def _create(aggregate: Aggregate, sitting: SittingView, seats: Seats, now: datetime, policy: Policy) -> Iterable[Step]:
+    if now >= sitting.end:
+        return
+    wanted = sitting.schedule(largest_extra(aggregate, sitting, policy))
+    if sitting.mode(policy) == "before_start":
+        yield DraftSchedule(wanted)
+    elif seats.ready or policy.create_empty:
+        size = batch_size(sitting, policy)
+        first, *rest = list(batches(seats.ready, size)) or [[]]
+        yield PublishSchedule(wanted, tuple(seat_of(member, policy) for member in first))
+        for batch in rest:
+            yield SeatCandidates(sitting.external_id, sitting.hierarchy, tuple(seat_of(m, policy) for m in batch))
+
+
+def batches(members: Iterable[Booked], size: int) -> Iterable[list[Booked]]:
+    """Return the members in groups of at most `size`, each candidate once."""
+    unique: dict[Ref | None, Booked] = {}
+    for member in members:
+        unique.setdefault(member.record.about, member)
+    queue = list(unique.values())
+    return [queue[start : start + size] for start in range(0, len(queue), size)]
+
+
+def batch_size(sitting: SittingView, policy: Policy) -> int:
+    """Return how many candidates go in one call: fewer after Cirrus refused a call whole."""
+    return min(policy.batch_size, sitting.known.limit or policy.batch_size)
+
+
+def _cancel(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Plan:
+    known = sitting.known
+    if known.exists and not known.archived and now < sitting.end:
+        if known.activated and known.attempts is None and now >= sitting.start:
+            return Plan(steps=(ReadAttempts(sitting.external_id),))
+        if not known.deletion_refused and not known.attempts:
+            return Plan(steps=(DeleteSchedule(sitting.external_id),))
+        task = tasks.remove_schedule(sitting)
+        root = outcomes.handed(aggregate.tenant, sitting.record, task, settle=True)
+        members = tuple(_hand_over(aggregate, sitting, now, policy))
+        look = (known.read_at or now) + policy.recheck
+        return Plan(findings=(root, *members), look_again=look)
+    closes = tuple(task.name for task in aggregate.tasks if task.ref == sitting.record.ref)
+    state: State = Settled()
+    root = Finding(
+        sitting.record.ref, state, outcomes=(outcomes.exam_cancelled(sitting),), closes=closes, note="not in Cirrus"
+    )
+    members = tuple(
+        outcomes.booking_cancelled(Booked(m, aggregate.related.get(m.about) if m.about else None, live=False), sitting)
+        for m in aggregate.members
+        if m.open or m.confirmed
+    )
+    return Plan(findings=(root, *members))
+
+
+def _hand_over(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Iterable[Finding]:
+    """Let the seats go with the schedule: who has none is cancelled now, the rest when the task is done."""
+    seats = sort_seats(aggregate, sitting, now, policy)
+    for member in seats.gone:
+        yield outcomes.booking_cancelled(member, sitting)
+    for member in seats.surplus:
+        if member.record.status is not Status.MANUAL:
+            yield Finding(member.record.ref, Handed(), note="goes with the schedule")
+
+
+def _missing(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Plan:
+    task = tasks.restore_schedule(sitting)
+    root = outcomes.handed(aggregate.tenant, sitting.record, task, settle=True)
+    members = [
+        waiting(
+            Booked(member, None, live=True), Waits(sitting.record.ref, "the schedule in Cirrus"), sitting, now, policy
+        )
+        for member in aggregate.members
+        if member.open
+    ]
+    look = (sitting.known.read_at or now) + policy.recheck
+    return Plan(findings=(root, *members), look_again=look)

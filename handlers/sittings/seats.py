@@ -1,0 +1,196 @@
+"""Where each booking of a sitting stands: seated, to be seated, to be taken off, waiting, or refused.
+
+A seat in Cirrus is a candidate on a schedule; a booking is an association of the SIS. Several bookings
+may want one seat, and a seat stays while any live booking wants it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from adapter.domain.policy import Policy
+from adapter.domain.records import Aggregate, Record, Ref, Status
+from adapter.domain.steps import Profile, Seat
+from adapter.domain.verdict import Reason
+from adapter.domain.version import utc_time
+from handlers.extra_time import booked_percentage
+from handlers.people import in_cirrus, obstacle, person_of, profile, profile_extra, withdrawal
+from handlers.sittings.translate import SEAT
+from handlers.sittings.view import SittingView, booking_is_live, holds_seat
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """One booking or departure, with the candidate it is about.
+
+    `extra` is the percentage it is granted, `in_force` the one that Cirrus will honour in this sitting.
+    """
+
+    record: Record
+    candidate: Record | None
+    live: bool
+    extra: int = 0
+    in_force: int = 0
+
+    @property
+    def candidate_id(self) -> str | None:
+        """CandidateExtId, None while nobody has told it."""
+        return self.candidate.external_id if self.candidate is not None else None
+
+    @property
+    def seated(self) -> bool:
+        """Whether Cirrus is known to hold this seat."""
+        return holds_seat(self.record)
+
+    @property
+    def extended(self) -> bool:
+        """Whether the candidate will have all the time that was granted."""
+        return self.in_force >= self.extra
+
+    @property
+    def link_lost(self) -> bool:
+        """Whether the launch link went down with an answer and cannot be asked for again."""
+        return self.record.confirmed.get("link") == "lost"
+
+
+@dataclass(slots=True)
+class Seats:
+    """The bookings of one sitting, sorted by what has to happen with them; filled by `sort_seats`."""
+
+    ready: list[Booked] = field(default_factory=list[Booked])
+    relinked: list[Booked] = field(default_factory=list[Booked])
+    surplus: list[Booked] = field(default_factory=list[Booked])
+    gone: list[Booked] = field(default_factory=list[Booked])
+    seated: list[Booked] = field(default_factory=list[Booked])
+    refused: list[tuple[Booked, Reason]] = field(default_factory=list[tuple[Booked, Reason]])
+    without_person: list[Booked] = field(default_factory=list[Booked])
+    without_candidate: list[Booked] = field(default_factory=list[Booked])
+
+
+def sort_seats(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Seats:
+    """Sort the members of the sitting by what has to happen with them, each group by id."""
+    seats = Seats()
+    members = [_booked(member, aggregate, sitting, policy) for member in sorted(aggregate.members, key=lambda m: m.ref)]
+    wanted_by = _by_candidate(member for member in members if member.live)
+    held_by = _by_candidate(member for member in members if member.seated)
+    for member in members:
+        _sort_one(member, seats, wanted_by, held_by, sitting, now, policy)
+    return seats
+
+
+def _booked(record: Record, aggregate: Aggregate, sitting: SittingView, policy: Policy) -> Booked:
+    candidate = aggregate.related.get(record.about) if record.about is not None else None
+    live = booking_is_live(record) and not sitting.canceled and not _left(candidate, sitting, policy)
+    if not live:
+        return Booked(record, candidate, live=False)
+    extra = booked_percentage(record.facets[SEAT], candidate, sitting.start.date(), sitting.minutes)
+    return Booked(record, candidate, live=True, extra=extra, in_force=in_force(candidate, sitting, policy))
+
+
+def _left(candidate: Record | None, sitting: SittingView, policy: Policy) -> bool:
+    if candidate is None or not policy.withdrawal_cancels:
+        return False
+    said = withdrawal(candidate)
+    return said is not None and sitting.start.date().isoformat() >= said.data["ended"]
+
+
+def in_force(candidate: Record | None, sitting: SittingView, policy: Policy) -> int:
+    """Return the extra time that Cirrus will honour: what was on the profile before it prepared the exam."""
+    if candidate is None:
+        return 0
+    set_at = candidate.confirmed.get("extra_at")
+    if set_at is not None and utc_time(set_at) > sitting.start - policy.preparation:
+        return 0
+    return profile_extra(candidate)
+
+
+def _by_candidate(members: Iterable[Booked]) -> dict[Ref | None, list[Booked]]:
+    groups: dict[Ref | None, list[Booked]] = {}
+    for member in members:
+        groups.setdefault(member.record.about, []).append(member)
+    return groups
+
+
+def _sort_one(
+    member: Booked,
+    seats: Seats,
+    wanted_by: dict[Ref | None, list[Booked]],
+    held_by: dict[Ref | None, list[Booked]],
+    sitting: SittingView,
+    now: datetime,
+    policy: Policy,
+) -> None:
+    who = member.record.about
+    if not member.live:
+        if member.seated and who in wanted_by:
+            seats.gone.append(member)
+        elif member.seated:
+            seats.surplus.append(member)
+        elif member.record.open:
+            seats.gone.append(member)
+    elif member.seated or who in held_by:
+        _sort_seated(member if member.seated else _taking_over(member, held_by[who][0]), seats, sitting, policy)
+    elif member.record.open:
+        _sort_unseated(member, seats, sitting, now, policy)
+
+
+def _taking_over(member: Booked, holder: Booked) -> Booked:
+    """Give a booking the seat that its candidate already has through another booking."""
+    return replace(member, record=replace(member.record, confirmed=holder.record.confirmed))
+
+
+def _sort_seated(member: Booked, seats: Seats, sitting: SittingView, policy: Policy) -> None:
+    if wants_link(sitting, policy) and not member.record.confirmed.get("link"):
+        if policy.relink == "add_candidates":
+            seats.relinked.append(member)
+            return
+        lost = {**member.record.confirmed, "link": "lost"}
+        member = replace(member, record=replace(member.record, confirmed=lost))
+    if member.record.open or member.link_lost or not member.extended:
+        seats.seated.append(member)
+
+
+def wants_link(sitting: SittingView, policy: Policy) -> bool:
+    """Tell whether candidates of this sitting are to have a launch link."""
+    return policy.launch_links and sitting.mode(policy) == "at_once"
+
+
+def _sort_unseated(member: Booked, seats: Seats, sitting: SittingView, now: datetime, policy: Policy) -> None:
+    candidate = member.candidate
+    if now >= sitting.end:
+        seats.refused.append((member, Reason("exam-over", "The exam was over when the booking could be made.")))
+    elif candidate is None or person_of(candidate) is None:
+        seats.without_person.append(member)
+    elif (reason := _unusable(member, candidate, policy)) is not None:
+        seats.refused.append((member, reason))
+    elif sitting.mode(policy) == "before_start" and not in_cirrus(candidate):
+        seats.without_candidate.append(member)
+    else:
+        seats.ready.append(member)
+
+
+def _unusable(member: Booked, candidate: Record, policy: Policy) -> Reason | None:
+    if (reason := obstacle(candidate)) is not None:
+        return reason
+    if candidate.status is Status.REJECTED:
+        return candidate.reason or Reason("candidate-rejected", "Cirrus does not accept the candidate.")
+    refusal = member.record.facets[SEAT].data.get("attempt_refusal")
+    if policy.external_attempts and refusal:
+        return Reason("invalid-id", f"The booking's id cannot be used in Cirrus: {refusal}.")
+    return None
+
+
+def seat_of(member: Booked, policy: Policy) -> Seat:
+    """Return what Cirrus is told to seat this booking; the candidate must be usable."""
+    assert member.candidate is not None, "only bookings with a known candidate are ready"
+    wanted: Profile = profile(member.candidate, None, policy)
+    percent = max(member.extra, profile_extra(member.candidate))
+    if percent:
+        wanted = replace(wanted, extra_time=percent)
+    return Seat(wanted, member.record.facets[SEAT].data.get("attempt_id") if policy.external_attempts else None)
+
+
+def largest_extra(aggregate: Aggregate, sitting: SittingView, policy: Policy) -> int:
+    """Return the largest extra time over the live bookings, never less than the window already allows for."""
+    shares = [_booked(member, aggregate, sitting, policy).extra for member in aggregate.members]
+    return max([sitting.known.extra, *shares])

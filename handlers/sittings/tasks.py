@@ -1,0 +1,138 @@
+"""What only a person can do in Cirrus for a sitting, as tasks with exact steps.
+
+Why each exists: cirrus-api.md sections 5.3, 5.9, 5.13, 11 and D.7: an activated schedule can hardly be
+changed by API.
+"""
+
+from adapter.domain.findings import Task
+from adapter.domain.records import Record
+from adapter.domain.steps import Schedule
+from adapter.domain.verdict import Reason
+from adapter.domain.version import utc_text
+from handlers.sittings.seats import Booked
+from handlers.sittings.translate import SEAT
+from handlers.sittings.view import SittingView
+
+REMOVE_CANDIDATE = "remove-candidate"
+LATE_EXTRA_TIME = "late-extra-time"
+LOST_LINK = "launch-link-lost"
+MOVE_SCHEDULE = "move-schedule"
+REMOVE_SCHEDULE = "remove-schedule"
+RESTORE_SCHEDULE = "restore-schedule"
+PREPARE_ASSESSMENT = "prepare-assessment"
+
+
+def booking_label(record: Record) -> str:
+    """Return the version of a booking or departure that an outcome or a task answers."""
+    statement = record.facets.get(SEAT) or next(iter(record.facets.values()))
+    return statement.label
+
+
+def remove_candidate(member: Booked, sitting: SittingView) -> Task:
+    """Ask for a candidate to be taken off an activated schedule."""
+    return Task(
+        member.record.ref,
+        REMOVE_CANDIDATE,
+        booking_label(member.record),
+        f"Take candidate {member.candidate_id} off schedule {sitting.external_id}: the booking no longer stands.",
+        (
+            f"In Cirrus, open the schedule with external id {sitting.external_id}.",
+            f"In its list of candidates, find user id {member.candidate_id}.",
+            "If the candidate has not started, remove the candidate. If the exam has begun, leave it as it is.",
+        ),
+        sitting.start,
+    )
+
+
+def late_extra_time(member: Booked, sitting: SittingView) -> Task:
+    """Ask the invigilator to grant extra time that came too late for the profile."""
+    return Task(
+        member.record.ref,
+        LATE_EXTRA_TIME,
+        f"{booking_label(member.record)}/{member.extra}",
+        f"Grant candidate {member.candidate_id} {member.extra} % extra time in schedule {sitting.external_id} by hand;"
+        f" Cirrus will give {member.in_force} %.",
+        (
+            f"In Cirrus, open the invigilation of the schedule with external id {sitting.external_id}.",
+            f"Find user id {member.candidate_id} once the candidate has started.",
+            f"Add the difference between {member.extra} % and {member.in_force} % of the exam's duration.",
+        ),
+        sitting.start,
+    )
+
+
+def lost_link(member: Booked, sitting: SittingView) -> Task:
+    """Report a launch link whose only copy was lost with an answer."""
+    return Task(
+        member.record.ref,
+        LOST_LINK,
+        booking_label(member.record),
+        f"Candidate {member.candidate_id} is on schedule {sitting.external_id}, but the launch link is not known.",
+        (
+            "Tell the candidate to log in to Cirrus with the usual account; the exam is on the dashboard.",
+            "If your candidates can only start by link, take the candidate off the schedule in Cirrus and book again.",
+        ),
+        sitting.start,
+    )
+
+
+def move_schedule(sitting: SittingView, wanted: Schedule) -> Task:
+    """Ask for an activated schedule to be changed."""
+    return Task(
+        sitting.record.ref,
+        MOVE_SCHEDULE,
+        f"{sitting.label}/{utc_text(wanted.end)}",
+        f"Schedule {sitting.external_id} is activated in Cirrus and differs from the SIS.",
+        (
+            f"In Cirrus, open the schedule with external id {sitting.external_id}.",
+            "If nobody has started, deactivate it.",
+            f"Set start {utc_text(wanted.start)}, end {utc_text(wanted.end)} (UTC) and title '{wanted.title}'.",
+            "Activate it again. If somebody has started, agree with the exam office what to do.",
+        ),
+        sitting.start,
+    )
+
+
+def remove_schedule(sitting: SittingView) -> Task:
+    """Ask for a cancelled sitting's schedule to be removed."""
+    return Task(
+        sitting.record.ref,
+        REMOVE_SCHEDULE,
+        sitting.label,
+        f"The exam of schedule {sitting.external_id} was cancelled; Cirrus does not let the API remove it.",
+        (
+            f"In Cirrus, open the schedule with external id {sitting.external_id}.",
+            "If nobody has started, deactivate and delete it. If somebody has, archive it.",
+        ),
+        sitting.start,
+    )
+
+
+def restore_schedule(sitting: SittingView) -> Task:
+    """Ask what became of a schedule that was removed or archived by hand."""
+    return Task(
+        sitting.record.ref,
+        RESTORE_SCHEDULE,
+        sitting.label,
+        f"Schedule {sitting.external_id} was removed or archived in Cirrus although the SIS still wants it.",
+        (
+            f"In Cirrus, look for the schedule with external id {sitting.external_id} among the archived ones.",
+            "Restore it, or cancel the exam in the SIS.",
+        ),
+        sitting.start,
+    )
+
+
+def prepare_assessment(sitting: SittingView, reason: Reason) -> Task:
+    """Ask for the assessment to be made and published."""
+    return Task(
+        sitting.record.ref,
+        PREPARE_ASSESSMENT,
+        sitting.label,
+        f"Schedule {sitting.external_id} cannot be made: {reason.text}",
+        (
+            f"In Cirrus, make sure that the assessment with external id {sitting.timetable.data['assessment']} exists.",
+            "Publish it. The bookings follow by themselves.",
+        ),
+        sitting.start,
+    )

@@ -1,0 +1,105 @@
+"""From an event about a sitting or a booking to what should be."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from adapter.domain.envelope import Envelope
+from adapter.domain.mapping import IdMapping, Unmappable
+from adapter.domain.records import BOOKING, SITTING, Change, Ref
+from adapter.domain.version import Rank, Statement, utc_text
+from handlers.extra_time import grant
+from handlers.people import candidate_ref, person_change
+from handlers.sittings.events import BookingCancelled, ExamBooked, ExamCancelled, ExamScheduled
+
+TIMETABLE = "timetable"
+LIFE = "life"
+SEAT = "booking"
+
+
+def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[Change, ...]:
+    """Return what the event says of the sitting, or of the booking and its candidate."""
+    match data:
+        case ExamScheduled():
+            return _scheduled(envelope, data, mapping)
+        case ExamCancelled():
+            return (_life(envelope, data.offeringId, Rank.CANCEL, canceled=True, reason=data.reason),)
+        case ExamBooked():
+            person = person_change(envelope, data.person, mapping, mention=True)
+            return (person, _booked(envelope, data, mapping))
+        case BookingCancelled():
+            return (_cancelled(envelope, data),)
+        case _:
+            raise TypeError(f"no translation for {type(data).__name__}")
+
+
+def _scheduled(envelope: Envelope, data: ExamScheduled, mapping: IdMapping) -> tuple[Change, ...]:
+    organisation = data.organisation
+    hierarchy = mapping.hierarchy(
+        organisation.primaryCode.code if organisation else None, organisation.name if organisation else None
+    )
+    said: dict[str, Any] = {
+        "title": data.name,
+        "start": utc_text(data.startDateTime),
+        "end": utc_text(data.endDateTime),
+        "duration": data.duration,
+        "hierarchy": {"id": hierarchy.external_id, "name": hierarchy.name},
+        "pin": data.pin,
+    }
+    external_id = None
+    try:
+        external_id = mapping.external_id(
+            data.offeringId if mapping.schedule_id == "offeringId" else data.primaryCode.code
+        )
+        said["assessment"] = mapping.assessment(data.component.primaryCode.code, data.testsToBeUsed)
+    except Unmappable as problem:
+        said["refusal"] = str(problem)
+    timetable = Change(
+        ref=Ref(SITTING, data.offeringId),
+        facet=TIMETABLE,
+        statement=Statement.first(envelope.version(Rank.UPDATE), said),
+        external_id=external_id,
+        deadline=data.startDateTime,
+    )
+    return (timetable, _life(envelope, data.offeringId, Rank.UPDATE, canceled=False, reason=None))
+
+
+def _life(envelope: Envelope, offering_id: str, rank: Rank, *, canceled: bool, reason: str | None) -> Change:
+    return Change(
+        ref=Ref(SITTING, offering_id),
+        facet=LIFE,
+        statement=Statement.first(envelope.version(rank), {"canceled": canceled, "reason": reason}),
+    )
+
+
+def _booked(envelope: Envelope, data: ExamBooked, mapping: IdMapping) -> Change:
+    said: dict[str, Any] = {
+        "live": True,
+        "sitting": data.offeringId,
+        "attempt": data.attempt,
+        "extra": grant(data.additionalTimeInMin, data.extraTimePercentage),
+    }
+    try:
+        said["attempt_id"] = mapping.external_id(data.associationId)
+    except Unmappable as problem:
+        said["attempt_refusal"] = str(problem)
+    return Change(
+        ref=Ref(BOOKING, data.associationId),
+        facet=SEAT,
+        statement=Statement.first(envelope.version(Rank.CREATE), said),
+        home=Ref(SITTING, data.offeringId),
+        about=candidate_ref(data.person.personId),
+    )
+
+
+def _cancelled(envelope: Envelope, data: BookingCancelled) -> Change:
+    return Change(
+        ref=Ref(BOOKING, data.associationId),
+        facet=SEAT,
+        statement=Statement.first(
+            envelope.version(Rank.CANCEL),
+            {"live": False, "sitting": data.offeringId, "reason": data.reason},
+        ),
+        home=Ref(SITTING, data.offeringId),
+        about=candidate_ref(data.personId),
+    )
