@@ -42,7 +42,7 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Continues:
-    """Something was learnt; the record stays due."""
+    """Something was learnt; the record stands as it stood."""
 
 
 State = Settled | Dismissed | Waits | Handed | Continues

@@ -51,12 +51,14 @@ class Statement:
     """What somebody said a thing should be, and since which version it has been said.
 
     `since` is the oldest known version that said the same: a repetition under a newer version changes
-    nothing, so it must not look like a new version to those who hear of it.
+    nothing, so it must not look like a new version to those who hear of it. `external_id` is the id by
+    which Cirrus knows the thing, where the statement tells one.
     """
 
     version: Version
     since: Version
     data: Mapping[str, Any]
+    external_id: str | None = None
 
     @classmethod
     def first(cls, version: Version, data: Mapping[str, Any]) -> Self:

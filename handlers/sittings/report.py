@@ -67,7 +67,9 @@ def _accepted(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, poli
             attempts = tuple(sorted(content.started))
             yield _learnt(sitting, replace(sitting.known, attempts=attempts), f"{len(attempts)} have started")
         case _:
-            yield _learnt(sitting, _changed(sitting.known, receipt.step), type(receipt.step).__name__)
+            learnt = _learnt(sitting, _changed(sitting.known, receipt.step), type(receipt.step).__name__)
+            told = isinstance(receipt.step, ActivateSchedule)
+            yield replace(learnt, outcomes=(outcomes.exam_confirmed(sitting, "activated"),) if told else ())
 
 
 def _changed(known: Known, step: Step) -> Known:

@@ -1,0 +1,133 @@
+"""Applying: what a change makes of a record, and what findings make of an aggregate.
+
+The same two functions serve the ledger and every model of it in the tests.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from adapter.domain.findings import Continues, Dismissed, Finding, Handed, Settled, Waits
+from adapter.domain.records import BOOKING, DEPARTURE, Aggregate, Change, OpenTask, Record, Ref, Status, Wanting
+from adapter.domain.version import Merge, Statement, merge
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The record after a change; `departure` is the seat it left behind when it moved home."""
+
+    record: Record
+    merge: Merge
+    tie: bool = False
+    departure: Record | None = None
+    left: Ref | None = None
+
+
+def apply(record: Record | None, change: Change) -> Applied:
+    """Merge one change into a record, or start the record."""
+    said = replace(change.statement, external_id=change.external_id)
+    if record is None:
+        started = Record(ref=change.ref, home=change.home or change.ref, status=_first_status(change))
+        return Applied(_with(started, change, said), Merge.APPLIED)
+    merged = merge(record.facets.get(change.facet), said)
+    if merged.merge is Merge.SUPERSEDED:
+        return Applied(record, merged.merge, merged.tie)
+    if merged.merge is Merge.UNCHANGED:
+        facets = {**record.facets, change.facet: merged.statement}
+        return Applied(replace(record, facets=facets, external_id=_external_id(facets)), merged.merge)
+    after = replace(_with(record, change, merged.statement), status=_next_status(record, change))
+    if after.home == record.home:
+        return Applied(after, merged.merge, merged.tie)
+    departure = _departure(record, change)
+    return Applied(replace(after, confirmed={}), merged.merge, merged.tie, departure, left=record.home)
+
+
+def _with(record: Record, change: Change, said: Statement) -> Record:
+    facets = {**record.facets, change.facet: said}
+    return replace(
+        record,
+        facets=facets,
+        external_id=_external_id(facets),
+        home=change.home or record.home,
+        about=change.about or record.about,
+        revision=record.revision + 1,
+        cause=said.version.event_id,
+        deadline=change.deadline or record.deadline,
+        reason=None,
+    )
+
+
+def _external_id(facets: Mapping[str, Statement]) -> str | None:
+    named = [said for said in facets.values() if said.external_id is not None]
+    newest = max(named, key=lambda said: (said.version.time, said.version.event_id), default=None)
+    return None if newest is None else newest.external_id
+
+
+def _first_status(change: Change) -> Status:
+    return Status.KNOWN if change.mention else Status.DUE
+
+
+def _next_status(record: Record, change: Change) -> Status:
+    # A mention is a reason to act only for what Cirrus has already been asked about.
+    return Status.KNOWN if change.mention and record.status is Status.KNOWN else Status.DUE
+
+
+def _departure(record: Record, change: Change) -> Record | None:
+    if record.ref.kind != BOOKING or not record.confirmed.get("seat"):
+        return None
+    return depart(record, change.statement)
+
+
+def depart(record: Record, said: Statement) -> Record:
+    """Return what is left of a booking in the home it has moved away from: a seat to be given up."""
+    return Record(
+        ref=Ref(DEPARTURE, f"{record.ref.key}@{record.home.key}"),
+        home=record.home,
+        about=record.about,
+        facets={DEPARTURE: Statement.first(said.version, {"booking": record.ref.key})},
+        confirmed=record.confirmed,
+        revision=1,
+        cause=said.version.event_id,
+    )
+
+
+def fold(aggregate: Aggregate, findings: Iterable[Finding], now: datetime) -> Aggregate:
+    """Return the aggregate as it is after the findings, without asking the ledger again."""
+    by_ref = {finding.ref: finding for finding in findings}
+    members = tuple(
+        settle(member, by_ref[member.ref], now) if member.ref in by_ref else member for member in aggregate.members
+    )
+    root = aggregate.root
+    if root is not None and root.ref in by_ref:
+        root = settle(root, by_ref[root.ref], now)
+    return replace(aggregate, root=root, members=members, tasks=_tasks(aggregate.tasks, by_ref), unsure=False)
+
+
+def settle(record: Record, finding: Finding, now: datetime) -> Record:
+    """Return the record as one finding leaves it."""
+    confirmed = record.confirmed if finding.confirmed is None else finding.confirmed
+    after = replace(record, confirmed=confirmed)
+    state = finding.state
+    match state:
+        case Settled():
+            return replace(after, status=Status.SETTLED, wanting=None, reason=None)
+        case Dismissed(reason=reason):
+            return replace(after, status=Status.REJECTED, wanting=None, reason=reason)
+        case Handed():
+            return replace(after, status=Status.MANUAL, wanting=None)
+        case Waits(ref=ref, reason=why):
+            since = record.wanting.since if record.wanting is not None else now
+            return replace(after, status=Status.WAITING, wanting=Wanting(ref, why, since))
+        case Continues():
+            return after
+        case _ as never:
+            assert_never(never)
+
+
+def _tasks(tasks: tuple[OpenTask, ...], findings: Mapping[Ref, Finding]) -> tuple[OpenTask, ...]:
+    kept = [task for task in tasks if task.ref not in findings or task.name not in findings[task.ref].closes]
+    known = {(task.ref, task.name) for task in kept}
+    for finding in findings.values():
+        kept += [OpenTask("", t.ref, t.name) for t in finding.tasks if (t.ref, t.name) not in known]
+    return tuple(kept)
