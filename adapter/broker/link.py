@@ -53,11 +53,12 @@ class Link:
 
     def __init__(self, raw: AmqpConnection) -> None:
         self._raw = raw
+        self._socket = raw.sock
         self._tick_at = 0.0
-        raw.sock.settimeout(IO_TIMEOUT)
-        self._pending: Callable[[], int] | None = getattr(raw.sock, "pending", None)
+        self._socket.settimeout(IO_TIMEOUT)
+        self._pending: Callable[[], int] | None = getattr(self._socket, "pending", None)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(raw.sock.fileno(), selectors.EVENT_READ)
+        self._selector.register(self._socket.fileno(), selectors.EVENT_READ)
 
     @classmethod
     def open(cls, url: str, *, heartbeat: float, name: str) -> "Link":
@@ -105,7 +106,7 @@ class Link:
 
     def limit(self, seconds: float) -> None:
         """Bound the silence that reads and writes put up with."""
-        self._raw.sock.settimeout(max(seconds, 0.001))
+        self._socket.settimeout(max(seconds, 0.001))
 
     def close(self) -> None:
         """Say goodbye and wait for the answer; `limit` bounds the wait."""
@@ -117,10 +118,11 @@ class Link:
     def abort(self) -> None:
         """Drop the connection without asking: a blocked or frozen broker would not answer."""
         self._selector.close()
+        with contextlib.suppress(OSError):
+            self._socket.settimeout(_ABORT_TIMEOUT)  # TLS waits for the other side's goodbye
+        # also when py-amqp says that it is not connected: its socket may be open all the same
         with contextlib.suppress(Exception):
-            if self._raw.connected:
-                self._raw.sock.settimeout(_ABORT_TIMEOUT)
-                self._raw.collect()
+            self._raw.collect()
 
 
 def _connect(address: str, heartbeat: float, name: str) -> AmqpConnection:
