@@ -10,7 +10,7 @@ VENV ?= .venv
 CONFIG ?= $(or $(CIRRUS_ADAPTER_CONFIG),var/adapter.toml)
 BIN := $(VENV)/bin
 PINS := deploy/requirements
-CHECKS := lint format mypy pyright imports rules yaml docker compose shell
+CHECKS := lint format mypy pyright imports rules yaml docker compose
 
 .PHONY: help
 help: ## this list
@@ -47,12 +47,11 @@ check-lint:    ; $(call step,ruff check)    $(BIN)/ruff check .
 check-format:  ; $(call step,ruff format)   $(BIN)/ruff format --check .
 check-mypy:    ; $(call step,mypy)          $(BIN)/mypy
 check-pyright: ; $(call step,pyright)       $(BIN)/basedpyright
-check-imports: ; $(call step,import-linter) $(BIN)/lint-imports
+check-imports: ; $(call step,import-linter) $(BIN)/lint-imports --no-logo
 check-rules:   ; $(call step,promtool)      .ci/promtool
-check-yaml:    ; $(call step,yamllint)      $(BIN)/yamllint --strict deploy
+check-yaml:    ; $(call step,yamllint)      $(BIN)/yamllint --strict -c deploy/.yamllint.yaml deploy
 check-docker:  ; $(call step,hadolint)      $(BIN)/hadolint deploy/docker/Dockerfile
 check-compose: ; $(call step,compose)       $(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose/compose.yaml
-check-shell:   ; $(call step,shellcheck)    $(BIN)/shellcheck .ci/*
 
 step = @echo "== $(1)";
 
