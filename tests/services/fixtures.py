@@ -5,7 +5,7 @@ had, tests are skipped on a laptop and fail in CI (`CI=true`).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -78,10 +78,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         # Installed here, where no test's time limit counts.
         if "rabbit" in names or ("amqp_url" in names and AMQP_URL not in os.environ):
-            rmq.ensure_installed()
+            _install(session.config, "RabbitMQ", rmq.installed, rmq.ensure_installed)
             servers.rabbit()
         if "postgres" in names or ("postgres_url" in names and POSTGRES_URL not in os.environ):
-            pg.ensure_installed()
+            _install(session.config, "PostgreSQL", pg.installed, pg.ensure_installed)
             servers.postgres()
     except UnavailableError:
         return  # each test that asks for the server reports it
@@ -90,13 +90,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def rabbit(pytestconfig: pytest.Config) -> rmq.RabbitServer:
     """Lend a private RabbitMQ that a test may stop, kill, freeze and put under alarm."""
-    return _or_skip(pytestconfig.stash[SERVERS].rabbit())
+    return or_skip(pytestconfig.stash[SERVERS].rabbit())
 
 
 @pytest.fixture(scope="session")
 def postgres(pytestconfig: pytest.Config) -> pg.PostgresServer:
     """Lend a private PostgreSQL that a test may stop, kill and freeze."""
-    return _or_skip(pytestconfig.stash[SERVERS].postgres())
+    return or_skip(pytestconfig.stash[SERVERS].postgres())
 
 
 @pytest.fixture
@@ -141,6 +141,13 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     pg.drop_database(server.url, url)
 
 
+def _install(config: pytest.Config, name: str, installed: Callable[[], bool], install: Callable[[], None]) -> None:
+    terminal: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not installed():
+        terminal.write_line(f"{name} is missing; trying to install it")
+    install()
+
+
 def _start_rabbit(leash: Leash) -> rmq.RabbitServer:
     rmq.ensure_installed()
     server = rmq.RabbitServer(leash)
@@ -155,7 +162,8 @@ def _start_postgres(leash: Leash) -> pg.PostgresServer:
     return server
 
 
-def _or_skip(starting: Future[Server]) -> Server:
+def or_skip(starting: Future[Server]) -> Server:
+    """Return the started server; where it cannot be had, skip the test on a laptop and fail it in CI."""
     try:
         return starting.result()
     except UnavailableError as error:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import kombu
@@ -16,6 +17,8 @@ import pytest
 import requests
 from sqlalchemy import create_engine, make_url, text
 
+from tests.services.fixtures import or_skip
+from tests.services.packages import UnavailableError
 from tests.services.postgres import PostgresServer
 from tests.services.processes import Leash, runs, wait_until
 from tests.services.rabbit import RabbitServer
@@ -24,6 +27,8 @@ STANDARD_PORTS = {4369, 5432, 5672, 15672, 25672}
 PROBE = """
 import sys
 import time
+from tests.services.fixtures import or_skip
+from tests.services.packages import UnavailableError
 from tests.services.postgres import PostgresServer
 from tests.services.processes import Leash
 
@@ -210,6 +215,19 @@ def test_nothing_is_left_when_pytest_is_killed() -> None:
 
     wait_until(lambda: not Path(folder).exists(), patience=20, what="removal of the folder")
     wait_until(lambda: not _listens(int(port)), patience=20, what="end of the server")
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_server_that_cannot_be_had_fails_ci_only(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    """On a laptop the tests that need it are skipped; in CI nothing is skipped silently."""
+    starting: Future[RabbitServer] = Future()
+    starting.set_exception(UnavailableError("not installed: rabbitmq-server"))
+    monkeypatch.setenv("CI", ci)
+
+    with pytest.raises(outcome, match="not installed"):
+        or_skip(starting)
 
 
 def test_the_network_is_closed_but_for_loopback() -> None:
