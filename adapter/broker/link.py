@@ -5,7 +5,7 @@ import selectors
 import socket
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, cast
+from typing import cast
 
 from adapter.broker.frames import frame_handler
 from adapter.broker.wire import AmqpChannel, AmqpConnection, new_connection
@@ -18,6 +18,7 @@ TURN = 0.5
 """Longest wait in one turn of a loop, in seconds: how late a stop or a heartbeat can be noticed."""
 _TICK_EVERY = 0.5
 _ABORT_TIMEOUT = 0.2
+_TLS_FILES = ("ca_certs", "certfile", "keyfile")
 
 
 def is_amqp(url: str) -> bool:
@@ -138,11 +139,19 @@ def _connect(address: str, heartbeat: float, name: str) -> AmqpConnection:
     connection = new_connection(url, heartbeat=heartbeat, connect_timeout=CONNECT_TIMEOUT, transport_options=settings)
     transport = connection.transport
     if connection.ssl:
-        # without a name py-amqp checks that the certificate is valid, not that it is the broker's
-        given: object = connection.ssl
-        chosen = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
-        connection.ssl = {"server_hostname": None, **chosen}
+        connection.ssl = _verified(connection.ssl)
     return cast("AmqpConnection", transport.establish_connection())
+
+
+def _verified(given: object) -> dict[str, object]:
+    """Return the TLS settings of the URL's query in py-amqp's names; nothing there switches verification off.
+
+    Without a server name py-amqp would check that the certificate is valid, but not whose it is; no
+    name here means the one in the URL.
+    """
+    chosen = cast("dict[str, object]", given) if isinstance(given, dict) else {}
+    files = {name: chosen[f"ssl_{name}"] for name in _TLS_FILES if f"ssl_{name}" in chosen}
+    return {"server_hostname": None, **files}
 
 
 def _without_secrets(address: str) -> str:

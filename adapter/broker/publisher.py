@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from adapter.broker.confirms import Batch, Confirms, Reason, Receipt
-from adapter.broker.link import TURN, Link, describe, is_amqp
+from adapter.broker.link import IO_TIMEOUT, TURN, Link, describe, is_amqp
 from adapter.broker.messages import Message
 from adapter.broker.wire import (
     BASIC_PUBLISH,
@@ -59,8 +59,9 @@ class Publisher:
 
     Nothing is ever sent twice in here: the caller keeps what failed and repeats it, with the same
     id, after a pause of its own. `window` is how many messages may be unconfirmed at once,
-    `deadline` how many seconds one call of `publish` may take (and at most `IO_TIMEOUT` more when
-    even a write gets stuck). With `mandatory` a message that no queue receives is `returned`.
+    `deadline` how many seconds one call of `publish` may take; a connect, or a write that gets
+    stuck, can add up to `CONNECT_TIMEOUT` or another `deadline`. With `mandatory` a message that
+    no queue receives is `returned`.
     """
 
     def __init__(
@@ -126,7 +127,13 @@ class Publisher:
     def _connect(self) -> Line:
         self._retry_at = monotonic() + _RECONNECT_EVERY
         line: Line = (
-            _AmqpLine(self._url, window=self._window, heartbeat=self._heartbeat, mandatory=self._mandatory)
+            _AmqpLine(
+                self._url,
+                window=self._window,
+                heartbeat=self._heartbeat,
+                mandatory=self._mandatory,
+                silence=min(IO_TIMEOUT, self._deadline),
+            )
             if is_amqp(self._url)
             else _EmulatedLine(self._url)
         )
@@ -146,13 +153,14 @@ class Publisher:
 class _AmqpLine:
     """A connection to a real AMQP broker with one channel in confirm mode."""
 
-    def __init__(self, url: str, *, window: int, heartbeat: float, mandatory: bool) -> None:
+    def __init__(self, url: str, *, window: int, heartbeat: float, mandatory: bool, silence: float) -> None:
         self._window = window
         self._mandatory = mandatory
         self._confirms = Confirms()
         self._link = Link.open(url, heartbeat=heartbeat, name="cirrus-adapter: publisher")
         self._link.on_blocked(lambda: _log.warning("publisher_blocked"))
         try:
+            self._link.limit(silence)
             self._channel: AmqpChannel = self._link.channel()
             self._channel.confirm_select()
         except BaseException:

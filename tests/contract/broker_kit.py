@@ -1,5 +1,6 @@
 """A broker with queues of its own for one test, and the few lines that every test of it needs."""
 
+import secrets
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -8,7 +9,6 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
 
 import kombu
 
@@ -51,7 +51,7 @@ class Broker:
     """One broker, with a topology that no other test uses."""
 
     url: str
-    topology: Topology = field(default_factory=lambda: named(uuid4().hex[:12]))
+    topology: Topology = field(default_factory=lambda: named(secrets.token_hex(6)))
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
     def declare(self) -> "Broker":
@@ -59,7 +59,7 @@ class Broker:
         declare(self.url, self.topology)
         return self
 
-    def consumer(self, queue: str | None = None, *, url: str | None = None, **options: Any) -> Watched:
+    def consumer(self, queue: str | None = None, *, url: str | None = None, **options: Any) -> Watched:  # noqa: ANN401 - handed on to Consumer
         """Return a consumer of the intake queue, or of another; it is closed at the end of the test."""
         states: list[bool] = []
         watchdog: list[None] = []
@@ -76,13 +76,13 @@ class Broker:
         self._closing.append(consumer.close)
         return Watched(consumer, states, stop, watchdog)
 
-    def publisher(self, *, url: str | None = None, **options: Any) -> Publisher:
+    def publisher(self, *, url: str | None = None, **options: Any) -> Publisher:  # noqa: ANN401 - handed on to Publisher
         """Return a publisher; it is closed at the end of the test."""
         publisher = Publisher(url or self.url, **options)
         self._closing.append(publisher.close)
         return publisher
 
-    def event(self, number: int, **changes: Any) -> Message:
+    def event(self, number: int, **changes: Any) -> Message:  # noqa: ANN401 - handed on to Message
         """Return a message to the intake, recognisable by its id and body."""
         values: dict[str, Any] = {
             "id": f"event-{number}",
@@ -141,7 +141,7 @@ def at_port(url: str, port: int) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{port}"))
 
 
-def named(suffix: str, **changes: Any) -> Topology:
+def named(suffix: str) -> Topology:
     """Return a topology whose names end in `suffix`."""
     return Topology(
         events_exchange=f"sis.events.{suffix}",
@@ -149,7 +149,6 @@ def named(suffix: str, **changes: Any) -> Topology:
         outcomes_exchange=f"cirrus.events.{suffix}",
         dead_letter_queue=f"dead.{suffix}",
         dead_letter_exchange=f"dead.{suffix}",
-        **changes,
     )
 
 

@@ -1,0 +1,212 @@
+"""The publisher on a real RabbitMQ when something breaks: each measured trap as a test."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from time import monotonic
+from typing import Any
+
+import kombu
+import pytest
+
+from adapter.broker import Failed, Message, Published, Receipt
+from tests.contract.broker_kit import PATIENCE, Broker, at_port, broker_at, proxied
+from tests.services.processes import free_port, wait_until
+from tests.services.rabbit import RabbitServer
+
+
+@pytest.fixture
+def broker(amqp_url: str) -> Iterator[Broker]:
+    """Lend RabbitMQ."""
+    with broker_at(amqp_url) as lent:
+        yield lent
+
+
+def _reasons(receipts: list[Receipt]) -> list[str]:
+    return [receipt.reason if isinstance(receipt, Failed) else "published" for receipt in receipts]
+
+
+def _tiny_queue(broker: Broker, length: int) -> str:
+    """Declare a queue that refuses what is beyond its length; the default exchange leads to it."""
+    name = f"tiny.{broker.topology.intake_queue}"
+    with kombu.Connection(broker.url) as connection:
+        connection.channel().queue_declare(
+            name,
+            durable=True,
+            auto_delete=False,
+            arguments={"x-max-length": length, "x-overflow": "reject-publish"},
+        )
+    return name
+
+
+def test_a_full_queue_fails_the_message_and_nothing_else(broker: Broker) -> None:
+    """Finding 3: a nack is a receipt, at once and on the same connection, and never a retry."""
+    queue = _tiny_queue(broker, 1)
+    states: list[bool] = []
+    publisher = broker.publisher(on_state=states.append)
+    started = monotonic()
+    receipts = publisher.publish([broker.event(number, exchange="", routing_key=queue) for number in range(4)])
+    assert _reasons(receipts) == ["published", "nacked", "nacked", "nacked"]
+    assert _reasons(publisher.publish([broker.event(9)])) == ["published"]
+    assert monotonic() - started < 5
+    assert states == [True]
+    assert broker.depth(queue) == 1
+
+
+def test_returned_messages_with_the_same_id_are_told_apart(broker: Broker) -> None:
+    """Two copies of one unroutable message in one window have a receipt each; the routable third is published."""
+    lost = broker.event(1, exchange=broker.topology.outcomes_exchange)
+    receipts = broker.publisher().publish([lost, broker.event(1), lost])
+    assert _reasons(receipts) == ["returned", "published", "returned"]
+
+
+def test_a_blocked_broker_ends_in_a_timeout(broker: Broker, rabbit: RabbitServer) -> None:
+    """P14: a memory alarm holds up no longer than the deadline, and not the close either."""
+    publisher = broker.publisher(deadline=1.0)
+    with rabbit.memory_alarm():
+        started = monotonic()
+        receipts = publisher.publish([broker.event(number) for number in range(3)])
+        assert _reasons(receipts) == ["timeout"] * 3
+        assert monotonic() - started < 4
+        publisher.close()
+        assert monotonic() - started < 5
+    wait_until(lambda: _reasons(publisher.publish([broker.event(9)])) == ["published"], patience=PATIENCE, what="thaw")
+
+
+def test_a_late_confirm_is_not_taken_for_the_next_message(broker: Broker) -> None:
+    """Finding 2: after a timeout the next message gets its own verdict, from a new channel."""
+    queue = _tiny_queue(broker, 1)
+    with proxied(broker.url) as (proxy, url):
+        publisher = broker.publisher(url=url, deadline=1.0)
+        assert _reasons(publisher.publish([broker.event(0)])) == ["published"]
+        proxy.freeze()
+        assert _reasons(publisher.publish([broker.event(1)])) == ["timeout"]
+        proxy.thaw()
+        filler = [broker.event(number, exchange="", routing_key=queue) for number in (2, 3)]
+        assert _reasons(publisher.publish(filler)) == ["published", "nacked"]
+
+
+def test_a_frozen_broker_ends_in_a_timeout(broker: Broker, rabbit: RabbitServer) -> None:
+    """A broker that answers nothing costs one deadline per call: once on the open connection, once on a new one."""
+    publisher = broker.publisher(deadline=1.0)
+    publisher.publish([broker.event(0)])
+    rabbit.freeze()
+    try:
+        started = monotonic()
+        assert _reasons(publisher.publish([broker.event(1)])) == ["timeout"]
+        assert monotonic() - started < 3
+        assert _reasons(publisher.publish([broker.event(2)])) == ["connection"]
+        assert monotonic() - started < 10
+    finally:
+        rabbit.thaw()
+
+
+def test_a_stuck_write_is_bounded(broker: Broker) -> None:
+    """More than the network's buffers hold, into a network that takes nothing: the call returns all the same."""
+    with proxied(broker.url) as (proxy, url):
+        publisher = broker.publisher(url=url, deadline=1.0, window=1000)
+        publisher.publish([broker.event(0)])
+        proxy.freeze()
+        big = [broker.event(number, body=b"x" * 100_000) for number in range(300)]
+        started = monotonic()
+        assert _reasons(publisher.publish(big)) == ["timeout"] * 300
+        assert monotonic() - started < 8
+
+
+def test_no_broker_is_a_receipt(broker: Broker) -> None:
+    """Without a broker each message has failed, at once, and the password is not in the text."""
+    publisher = broker.publisher(url=at_port(broker.url, free_port()))
+    [receipt] = publisher.publish([broker.event(1)])
+    assert isinstance(receipt, Failed)
+    assert receipt.reason == "connection"
+    assert not re.search("guest", receipt.detail)
+
+
+def test_a_missing_exchange_is_refused_and_forgotten(broker: Broker) -> None:
+    """A channel error fails the unconfirmed with what the broker said; the next call starts afresh."""
+    publisher = broker.publisher()
+    [receipt] = publisher.publish([broker.event(1, exchange="nowhere")])
+    assert isinstance(receipt, Failed)
+    assert receipt.reason == "refused"
+    assert "no exchange 'nowhere'" in receipt.detail
+    assert _reasons(publisher.publish([broker.event(2)])) == ["published"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"routing_key": "k" * 256}, {"headers": {"h" * 256: "v"}}, {"headers": {"h": object()}}, {"type": "\ud800" * 90}],
+    ids=["routing key", "header name", "header value", "type"],
+)
+def test_what_cannot_be_encoded_is_invalid(broker: Broker, wrong: dict[str, Any]) -> None:
+    """One message that AMQP cannot carry does not keep its neighbours from being published."""
+    states: list[bool] = []
+    publisher = broker.publisher(on_state=states.append)
+    receipts = publisher.publish([broker.event(1), broker.event(2, **wrong), broker.event(3)])
+    assert _reasons(receipts) == ["published", "invalid", "published"]
+    assert states == [True]
+    assert broker.depth() == 2
+
+
+def test_a_reset_in_the_middle_loses_nothing_that_was_confirmed(broker: Broker) -> None:
+    """What is published is in the queue; the rest failed with the connection, and the next call has a new one."""
+    with proxied(broker.url) as (proxy, url):
+        publisher = broker.publisher(url=url, window=10)
+        publisher.publish([broker.event(0)])
+        events = _Interrupted(broker.event(number) for number in range(1, 101))
+        events.before[59] = proxy.reset
+        receipts = publisher.publish(events)
+        counts = Counter(_reasons(receipts))
+        assert counts["connection"] >= 41
+        assert counts["published"] >= 40
+        failed = [receipt.id for receipt in receipts if isinstance(receipt, Failed)]
+        assert _reasons(publisher.publish([broker.event(int(name[6:])) for name in failed])) == ["published"] * len(
+            failed
+        )
+    taken = broker.consumer().take(broker.depth())
+    assert {delivery.body for delivery in taken} == {b"event %d" % number for number in range(101)}
+
+
+class _Interrupted(list[Message]):
+    """Messages with something that happens while they are sent."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        super().__init__(messages)
+        self.before: dict[int, Callable[[], None]] = {}
+
+    def __iter__(self) -> Iterator[Message]:
+        for index, message in enumerate(super().__iter__()):
+            self.before.pop(index, lambda: None)()
+            yield message
+
+
+def test_an_idle_publisher_keeps_its_connection_with_ticks(broker: Broker) -> None:
+    """Ticks alone keep the connection over several heartbeats."""
+    states: list[bool] = []
+    publisher = broker.publisher(heartbeat=1.0, on_state=states.append)
+    publisher.publish([broker.event(0)])
+    until = monotonic() + 4
+    while monotonic() < until:
+        publisher.tick()
+    assert _reasons(publisher.publish([broker.event(1)])) == ["published"]
+    assert states == [True]
+
+
+def test_ticks_notice_a_loss_and_connect_again(broker: Broker) -> None:
+    """With nothing to publish the state still follows the broker, in both directions."""
+    states: list[bool] = []
+    with proxied(broker.url) as (proxy, url):
+        publisher = broker.publisher(url=url, on_state=states.append)
+        publisher.tick()
+        assert states == [True]
+        proxy.reset()
+        wait_until(lambda: publisher.tick() or states == [True, False, True], patience=PATIENCE, what="reconnect")
+
+
+def test_a_window_is_never_exceeded(broker: Broker) -> None:
+    """Many windows in a row are all confirmed, with one connection and every message stored once."""
+    with proxied(broker.url) as (proxy, url):
+        publisher = broker.publisher(url=url, window=50)
+        receipts = publisher.publish([broker.event(number) for number in range(2000)])
+        assert proxy.connections() == 1
+    assert receipts == [Published(f"event-{number}") for number in range(2000)]
+    assert broker.depth() == 2000
