@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapter.domain.findings import Task
-from adapter.domain.outcomes import Outcome, derived_id
+from adapter.domain.outcomes import Outcome
 from adapter.domain.records import Record, Ref
 from adapter.domain.verdict import Reason
 from adapter.domain.version import utc_text
@@ -43,19 +43,14 @@ def about(record: Record, kind: str, answers: str, data: Mapping[str, Any], *, c
     )
 
 
-def task_id(tenant: str, task: Task) -> str:
-    """Return the id of a task: the same as long as the same version asks for it."""
-    return str(derived_id(tenant, "task", str(task.ref), task.name, task.answers))
-
-
 def raised(tenant: str, record: Record, task: Task) -> Outcome:
     """Tell of a task that a person has to do."""
     return about(
         record,
         TASK_RAISED,
-        task_id(tenant, task),
+        task.id(tenant),
         {
-            "taskId": task_id(tenant, task),
+            "taskId": task.id(tenant),
             "kind": task.name,
             "about": {"kind": task.ref.kind, "id": task.ref.key},
             "text": task.text,

@@ -101,7 +101,7 @@ def fold(aggregate: Aggregate, findings: Iterable[Finding], now: datetime) -> Ag
     root = aggregate.root
     if root is not None and root.ref in by_ref:
         root = settle(root, by_ref[root.ref], now)
-    return replace(aggregate, root=root, members=members, tasks=_tasks(aggregate.tasks, by_ref), unsure=False)
+    return replace(aggregate, root=root, members=members, tasks=_tasks(aggregate, by_ref), unsure=False)
 
 
 def settle(record: Record, finding: Finding, now: datetime) -> Record:
@@ -125,9 +125,9 @@ def settle(record: Record, finding: Finding, now: datetime) -> Record:
             assert_never(never)
 
 
-def _tasks(tasks: tuple[OpenTask, ...], findings: Mapping[Ref, Finding]) -> tuple[OpenTask, ...]:
-    kept = [task for task in tasks if task.ref not in findings or task.name not in findings[task.ref].closes]
+def _tasks(aggregate: Aggregate, findings: Mapping[Ref, Finding]) -> tuple[OpenTask, ...]:
+    kept = [task for task in aggregate.tasks if task.ref not in findings or task.name not in findings[task.ref].closes]
     known = {(task.ref, task.name) for task in kept}
     for finding in findings.values():
-        kept += [OpenTask("", t.ref, t.name) for t in finding.tasks if (t.ref, t.name) not in known]
+        kept += [OpenTask(t.id(aggregate.tenant), t.ref, t.name) for t in finding.tasks if (t.ref, t.name) not in known]
     return tuple(kept)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from adapter.domain.outcomes import Outcome
+from adapter.domain.outcomes import Outcome, derived_id
 from adapter.domain.records import Ref
 from adapter.domain.steps import Step
 from adapter.domain.verdict import Reason
@@ -62,6 +62,10 @@ class Task:
     text: str
     steps: tuple[str, ...]
     deadline: datetime | None = None
+
+    def id(self, tenant: str) -> str:
+        """Return the id of the task: the same as long as the same version asks for it."""
+        return str(derived_id(tenant, "task", str(self.ref), self.name, self.answers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
+
+import orjson
+
+from adapter.domain.version import utc_text
 
 NAMESPACE = UUID("6f1c3f7e-6a1f-5d0a-9d4b-9a1f0e6f2c11")
 """Root of every derived id; it never changes."""
@@ -28,6 +33,23 @@ class Outcome:
     def id(self, tenant: str) -> UUID:
         """Return the CloudEvents id: the same for the same fact, on every worker, for ever."""
         return derived_id(tenant, self.subject, self.type, self.answers)
+
+
+def cloud_event(outcome: Outcome, tenant: str, source: str, time: datetime) -> bytes:
+    """Return the event in CloudEvents 1.0 structured form (events.md "Envelope"); `time` is when it became true."""
+    event: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": str(outcome.id(tenant)),
+        "source": source,
+        "type": outcome.type,
+        "subject": outcome.subject,
+        "time": utc_text(time),
+        "tenant": tenant,
+        "datacontenttype": "application/json",
+    }
+    if outcome.cause is not None:
+        event["causationid"] = outcome.cause
+    return orjson.dumps({**event, "data": dict(outcome.data)})
 
 
 def derived_id(*parts: str) -> UUID:

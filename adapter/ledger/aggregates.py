@@ -1,0 +1,92 @@
+"""Aggregates: everything a plan may look at, read as of one moment."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from adapter.domain.records import Aggregate, OpenTask, Record, Ref, Status
+from adapter.ledger.database import Transaction
+from adapter.ledger.rows import read_record, select_records
+from adapter.ledger.schema import records, tasks
+from adapter.ledger.work import Claim
+
+OPEN = (Status.DUE.value, Status.WAITING.value)
+
+
+def load_aggregate(tx: Transaction, claim: Claim) -> Aggregate:
+    """Read the aggregate of a claim.
+
+    All members are read when the root itself has to be decided, when Cirrus has to be read back, or when a
+    task is open; else only those that are open and those about the same candidates.
+    """
+    root = next(iter(_records(tx, select_records(claim.tenant, [claim.ref]))), None)
+    open_tasks = _tasks(tx, claim)
+    complete = root is None or root.status is not Status.SETTLED or claim.unsure or bool(open_tasks)
+    members = _members(tx, claim, complete=complete)
+    related = {record.ref: record for record in _related(tx, claim, members)}
+    return Aggregate(
+        tenant=claim.tenant,
+        ref=claim.ref,
+        root=root,
+        members=members,
+        related=related,
+        tasks=open_tasks,
+        unsure=claim.unsure,
+        complete=complete,
+        attempt=claim.attempt,
+    )
+
+
+def _records(tx: Transaction, query: sa.Select[tuple[object, ...]]) -> list[Record]:
+    return [read_record(row) for row in tx.connection.execute(query).mappings()]
+
+
+def _members(tx: Transaction, claim: Claim, *, complete: bool) -> tuple[Record, ...]:
+    home = sa.and_(
+        records.c.tenant == claim.tenant,
+        records.c.home_kind == claim.ref.kind,
+        records.c.home_key == claim.ref.key,
+        sa.or_(records.c.kind != claim.ref.kind, records.c.key != claim.ref.key),
+    )
+    if complete:
+        return tuple(_records(tx, sa.select(records).where(home)))
+    members = {
+        record.ref: record for record in _records(tx, sa.select(records).where(home, records.c.status.in_(OPEN)))
+    }
+    about = {record.about for record in members.values() if record.about is not None}
+    if about:
+        same = records.c.about_key.in_(sorted(ref.key for ref in about))
+        members |= {record.ref: record for record in _records(tx, sa.select(records).where(home, same))}
+    return tuple(members.values())
+
+
+def _related(tx: Transaction, claim: Claim, members: Iterable[Record]) -> Iterable[Record]:
+    """Read whom the members are about; and what is about the root, with where it takes place."""
+    about = {record.about for record in members if record.about is not None}
+    if about:
+        yield from _records(tx, select_records(claim.tenant, sorted(about)))
+    dependents = _records(
+        tx,
+        sa.select(records).where(
+            records.c.tenant == claim.tenant,
+            records.c.about_kind == claim.ref.kind,
+            records.c.about_key == claim.ref.key,
+        ),
+    )
+    if dependents:
+        yield from dependents
+        yield from _records(tx, select_records(claim.tenant, sorted({record.home for record in dependents})))
+
+
+def _tasks(tx: Transaction, claim: Claim) -> tuple[OpenTask, ...]:
+    query = (
+        sa.select(tasks.c.id, tasks.c.kind, tasks.c.key, tasks.c.name)
+        .where(
+            tasks.c.tenant == claim.tenant,
+            tasks.c.home_kind == claim.ref.kind,
+            tasks.c.home_key == claim.ref.key,
+            tasks.c.closed_at.is_(None),
+        )
+        .order_by(tasks.c.id)
+    )
+    return tuple(OpenTask(row.id, Ref(row.kind, row.key), row.name) for row in tx.connection.execute(query))

@@ -1,0 +1,134 @@
+"""The database below the ledger: connections, transactions, its clock, and its errors in our words."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from adapter.domain.ports import Clock
+from adapter.errors import LedgerConflict, LedgerUnavailable
+
+CONFLICTS = {"40001", "40P01", "23505"}
+"""PostgreSQL states after which the same transaction may simply be run again."""
+
+Observe = Callable[[str, float, bool], None]
+"""Called with the operation, its seconds, and whether it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One open transaction: its connection, and the ledger's time at its start."""
+
+    connection: sa.Connection
+    now: datetime
+
+    @property
+    def postgresql(self) -> bool:
+        """Whether rows can be locked one by one; SQLite locks the whole file."""
+        return self.connection.dialect.name == "postgresql"
+
+
+class Database:
+    """Connections to one SQLite file or one PostgreSQL database.
+
+    On PostgreSQL time is the server's, so that workers with skewed clocks agree; on SQLite, which lives on
+    one host, it is `clock`'s. `clock` also replaces the server's time where a test passes `virtual=True`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        monotonic: Callable[[], float],
+        *,
+        observe: Observe,
+        pool_size: int = 10,
+        timeout: float = 5.0,
+        virtual: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._observe = observe
+        self._engine = _engine(url, pool_size, timeout)
+        self._server_time = self._engine.dialect.name == "postgresql" and not virtual
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The engine, for migrations."""
+        return self._engine
+
+    @contextmanager
+    def transaction(self, operation: str) -> Generator[Transaction]:
+        """Run one transaction; raise `LedgerUnavailable` or `LedgerConflict` when it is not stored."""
+        started = self._monotonic()
+        failed = True
+        try:
+            with self._engine.begin() as connection:
+                yield Transaction(connection, self._now(connection))
+            failed = False
+        except DBAPIError as error:
+            raise _translated(error, operation) from error
+        finally:
+            self._observe(operation, self._monotonic() - started, failed)
+
+    def _now(self, connection: sa.Connection) -> datetime:
+        if not self._server_time:
+            return self._clock()
+        moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return moment.astimezone(UTC)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _translated(error: DBAPIError, operation: str) -> Exception:
+    if getattr(error.orig, "sqlstate", None) in CONFLICTS:
+        return LedgerConflict(f"{operation}: another worker changed the same rows; it is run again")
+    if isinstance(error, OperationalError) or error.connection_invalidated or _is_away(error):
+        return LedgerUnavailable(
+            f"{operation}: the ledger cannot be used ({type(error.orig).__name__}); check the database and its disk"
+        )
+    return error
+
+
+def _is_away(error: DBAPIError) -> bool:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return state.startswith(("08", "53", "57")) or state == "25006"
+
+
+def _engine(url: str, pool_size: int, timeout: float) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = sa.create_engine(parsed, connect_args={"timeout": timeout})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+    milliseconds = int(timeout * 1000)
+    options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
+    return sa.create_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=timeout,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": max(2, int(timeout)), "options": options},
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
+    # SQLAlchemy, not the driver, opens transactions: the driver would do so too late to lock at their start.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

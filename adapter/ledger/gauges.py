@@ -1,0 +1,95 @@
+"""What the ledger says for the gauges and for `status`: counts of what is due, waiting and unconfirmed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from adapter.domain.records import BOOKING, SITTING, Status
+from adapter.ledger.database import Transaction
+from adapter.ledger.schema import outbox, records, tasks, work
+
+HORIZONS: tuple[tuple[str, timedelta | None], ...] = (
+    ("1h", timedelta(hours=1)),
+    ("24h", timedelta(hours=24)),
+    ("7d", timedelta(days=7)),
+    ("later", None),
+)
+"""Each booking counts under the nearest horizon that its exam starts within; `1h` holds running exams too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """One look at the ledger. Keys are label values in the order of operations.md."""
+
+    work_due: dict[tuple[str], int]
+    work_waiting: dict[tuple[str, str], int]
+    unconfirmed: dict[tuple[str, str], int]
+    next_unconfirmed: dict[tuple[str], datetime]
+    tasks_open: dict[tuple[str], int]
+    outbox_pending: int
+    outbox_oldest: datetime | None
+
+
+def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
+    """Count everything that an operator watches."""
+    due = sa.select(work.c.kind, sa.func.count()).where(work.c.due_at <= tx.now).group_by(work.c.kind)
+    waiting = (
+        sa.select(records.c.kind, records.c.wanting_kind, sa.func.count())
+        .where(records.c.status == Status.WAITING.value)
+        .group_by(records.c.kind, records.c.wanting_kind)
+    )
+    open_tasks = sa.select(tasks.c.name, sa.func.count()).where(tasks.c.closed_at.is_(None)).group_by(tasks.c.name)
+    pending = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(outbox.c.published_at.is_(None))
+    pending_count, oldest = tx.connection.execute(pending).one()
+    unconfirmed, nearest = _unconfirmed(tx, tenants)
+    return Counts(
+        work_due={(kind,): number for kind, number in tx.connection.execute(due)},
+        work_waiting={(kind, awaited or "time"): number for kind, awaited, number in tx.connection.execute(waiting)},
+        unconfirmed=unconfirmed,
+        next_unconfirmed=nearest,
+        tasks_open={(name,): number for name, number in tx.connection.execute(open_tasks)},
+        outbox_pending=pending_count,
+        outbox_oldest=oldest,
+    )
+
+
+def _unconfirmed(
+    tx: Transaction, tenants: tuple[str, ...]
+) -> tuple[dict[tuple[str, str], int], dict[tuple[str], datetime]]:
+    sittings = records.alias("sittings")
+    # A booking whose exam the SIS has not told yet counts as far away: nobody knows its start.
+    join = sa.outerjoin(
+        records,
+        sittings,
+        sa.and_(
+            sittings.c.tenant == records.c.tenant,
+            sittings.c.kind == SITTING,
+            sittings.c.key == records.c.home_key,
+        ),
+    )
+    query = (
+        sa.select(records.c.tenant, sittings.c.deadline, sa.func.count())
+        .select_from(join)
+        .where(
+            records.c.kind == BOOKING,
+            records.c.status.in_((Status.DUE.value, Status.WAITING.value)),
+            sa.or_(sittings.c.deadline.is_(None), sittings.c.deadline > tx.now - timedelta(hours=12)),
+        )
+        .group_by(records.c.tenant, sittings.c.deadline)
+    )
+    counts = {(tenant, name): 0 for tenant in tenants for name, _ in HORIZONS}
+    nearest: dict[tuple[str], datetime] = {}
+    for tenant, start, number in tx.connection.execute(query):
+        counts[tenant, horizon(start, tx.now)] = counts.get((tenant, horizon(start, tx.now)), 0) + number
+        if start is not None:
+            nearest[tenant,] = min(start, nearest.get((tenant,), start))
+    return counts, nearest
+
+
+def horizon(start: datetime | None, now: datetime) -> str:
+    """Return the nearest horizon that a start lies within."""
+    for name, reach in HORIZONS:
+        if reach is None or (start is not None and start - now <= reach):
+            return name
+    raise AssertionError("the last horizon reaches everything")

@@ -1,0 +1,109 @@
+"""The ledger as the loops see it: each method one transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from adapter.domain.findings import Finding
+from adapter.domain.policy import Policy
+from adapter.domain.records import Aggregate
+from adapter.errors import LedgerConflict
+from adapter.ledger import aggregates, converge, gauges, history, intake, migrate, outbox, work
+from adapter.ledger.database import Database, Transaction
+from adapter.ledger.sealing import Seal
+
+CONFLICT_TRIES = 10
+"""How often a transaction is run that another worker's keeps colliding with; each run makes progress for one."""
+
+
+T = TypeVar("T")
+
+
+class Ledger:
+    """The truth: desired state, confirmed state, due work, outbox, journal and tasks.
+
+    Every method may be called from any thread and raises `LedgerUnavailable` when nothing was stored.
+    """
+
+    def __init__(self, database: Database, *, source: str, seal: Seal, worker: str) -> None:
+        self._database = database
+        self._seal = seal
+        self._writer = outbox.Writer(source, seal)
+        self._worker = worker
+
+    def check(self) -> None:
+        """Raise `LedgerUnavailable` or `LedgerOutdated` unless the ledger can be used."""
+        migrate.check(self._database)
+
+    def now(self) -> datetime:
+        """Return the ledger's time, by which every deadline and lease is measured."""
+        with self._database.transaction("now") as tx:
+            return tx.now
+
+    def store_batch(self, incoming: Sequence[intake.Incoming], policies: Mapping[str, Policy]) -> list[str]:
+        """Store a batch of events; see `intake.store_batch`."""
+        return self._again("intake", lambda tx: intake.store_batch(tx, incoming, policies))
+
+    def claim(self, tenant: str, limit: int, lease: timedelta) -> list[work.Claim]:
+        """Take due work; see `work.claim_due`."""
+        return self._again("claim", lambda tx: work.claim_due(tx, tenant, self._worker, limit, lease))
+
+    def load(self, claim: work.Claim) -> tuple[Aggregate, datetime]:
+        """Return the claimed aggregate, and the ledger's time at which it was read."""
+        return self._again("load", lambda tx: (aggregates.load_aggregate(tx, claim), tx.now))
+
+    def record(
+        self, claim: work.Claim, aggregate: Aggregate, findings: Sequence[Finding], policy: Policy, lease: timedelta
+    ) -> converge.Recorded:
+        """Store what was found; raises `LeaseLost` when the work is another worker's by now."""
+        return self._again(
+            "record",
+            lambda tx: converge.record_findings(
+                tx, claim, aggregate, findings, writer=self._writer, policy=policy, lease=lease
+            ),
+        )
+
+    def release(
+        self, claim: work.Claim, *, due_in: float | None, look_again: datetime | None, attempt: int, linger: timedelta
+    ) -> None:
+        """Give the work back: due in so many seconds, or when there is something to look at, or not at all."""
+
+        def give_back(tx: Transaction) -> None:
+            due_at = look_again if due_in is None else tx.now + timedelta(seconds=due_in)
+            work.release(tx, claim, due_at, attempt, tx.now + linger)
+
+        self._again("release", give_back)
+
+    def claim_outbox(self, limit: int, lease: timedelta) -> list[outbox.Pending]:
+        """Take events to publish; see `outbox.claim_pending`."""
+        return self._again("outbox", lambda tx: outbox.claim_pending(tx, limit, lease, self._seal))
+
+    def mark_published(self, published: Sequence[int], failed: Sequence[tuple[int, str]]) -> None:
+        """Mark what the broker has confirmed, and give back the rest."""
+        self._again("published", lambda tx: outbox.mark_published(tx, published, failed))
+
+    def count(self, tenants: tuple[str, ...]) -> gauges.Counts:
+        """Count what operators watch."""
+        return self._again("count", lambda tx: gauges.count(tx, tenants))
+
+    def explain(self, external_id: str, tenant: str | None = None) -> list[history.History]:
+        """Return all that is known of an external id."""
+        return self._again("history", lambda tx: history.history_of(tx, external_id, tenant))
+
+    def tasks(self, *, closed: bool = False) -> list[history.TaskRow]:
+        """Return the manual tasks."""
+        return self._again("tasks", lambda tx: history.list_tasks(tx, closed=closed))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def _again(self, operation: str, run: Callable[[Transaction], T]) -> T:
+        for _ in range(CONFLICT_TRIES - 1):
+            try:
+                with self._database.transaction(operation) as tx:
+                    return run(tx)
+            except LedgerConflict:
+                continue
+        with self._database.transaction(operation) as tx:
+            return run(tx)

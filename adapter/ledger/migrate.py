@@ -1,0 +1,47 @@
+"""Migrations: run by command, checked at start; a worker never changes the schema on its own."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from adapter.errors import LedgerOutdated
+from adapter.ledger.database import Database
+
+FOLDER = Path(__file__).parent / "migrations"
+
+
+def needed() -> str:
+    """Return the migration that this version of the program works with."""
+    head = ScriptDirectory(str(FOLDER)).get_current_head()
+    assert head is not None, "the package ships its migrations"
+    return head
+
+
+def found(database: Database) -> str | None:
+    """Return the migration that the ledger is at, None for an empty database."""
+    with database.transaction("migration") as tx:
+        return MigrationContext.configure(tx.connection).get_current_revision()
+
+
+def check(database: Database) -> None:
+    """Raise `LedgerOutdated` unless the ledger is at the migration that is needed."""
+    at = found(database)
+    if at != needed():
+        raise LedgerOutdated.between(at, needed())
+
+
+def migrate(database: Database) -> str:
+    """Bring the ledger to the newest migration and return its name; a ledger that is there is left as it is."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    with database.transaction("migrate") as tx:
+        if tx.postgresql:
+            # Two deployments at once: the second waits, and then finds nothing to do.
+            tx.connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261124)"))
+        config.attributes["connection"] = tx.connection
+        command.upgrade(config, "head")
+    return needed()

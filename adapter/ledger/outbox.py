@@ -1,0 +1,113 @@
+"""The outbox: what has to be told, stored with the fact it tells of, and published until the broker has it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from adapter.domain.outcomes import Outcome, cloud_event
+from adapter.ledger.database import Transaction
+from adapter.ledger.schema import outbox
+from adapter.ledger.sealing import Seal
+from adapter.ledger.upsert import insert_if_absent
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One event that waits to be published."""
+
+    seq: int
+    id: str
+    tenant: str
+    type: str
+    cause: str | None
+    created_at: datetime
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Pending({self.seq}, {self.type!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Puts outcomes into the outbox, as CloudEvents of `source`."""
+
+    source: str
+    seal: Seal
+
+    def write(self, tx: Transaction, tenant: str, outcomes: Iterable[Outcome], deadline: datetime) -> None:
+        """Store the outcomes that were not told before; the rest are dropped by their id."""
+        rows: dict[str, dict[str, object]] = {}
+        for outcome in outcomes:
+            sealed = outcome.confidential and self.seal.active
+            body = cloud_event(outcome, tenant, self.source, tx.now)
+            rows[str(outcome.id(tenant))] = {
+                "id": str(outcome.id(tenant)),
+                "tenant": tenant,
+                "subject": outcome.subject,
+                "type": outcome.type,
+                "cause": outcome.cause,
+                "body": self.seal.close(body) if sealed else body,
+                "sealed": sealed,
+                "deadline": deadline,
+                "created_at": tx.now,
+            }
+        insert_if_absent(tx, outbox, list(rows.values()), ("id",))
+
+
+def claim_pending(tx: Transaction, limit: int, lease: timedelta, seal: Seal) -> list[Pending]:
+    """Take up to `limit` events, the most urgent first, and of each object only the oldest.
+
+    So the events of one object leave in the order of its versions, whoever publishes them.
+    """
+    earlier = outbox.alias("earlier")
+    query = (
+        sa.select(outbox)
+        .where(
+            outbox.c.published_at.is_(None),
+            sa.or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= tx.now),
+            ~sa.exists(
+                sa.select(sa.literal(1)).where(
+                    earlier.c.tenant == outbox.c.tenant,
+                    earlier.c.subject == outbox.c.subject,
+                    earlier.c.seq < outbox.c.seq,
+                    earlier.c.published_at.is_(None),
+                )
+            ),
+        )
+        .order_by(outbox.c.deadline, outbox.c.seq)
+        .limit(limit)
+    )
+    if tx.postgresql:
+        query = query.with_for_update(skip_locked=True, of=outbox)
+    rows = tx.connection.execute(query).all()
+    if rows:
+        tx.connection.execute(
+            outbox.update().where(outbox.c.seq.in_([row.seq for row in rows])).values(lease_until=tx.now + lease)
+        )
+    return [
+        Pending(
+            row.seq,
+            row.id,
+            row.tenant,
+            row.type,
+            row.cause,
+            row.created_at,
+            seal.open(row.body) if row.sealed else row.body,
+        )
+        for row in rows
+    ]
+
+
+def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[tuple[int, str]]) -> None:
+    """Mark what the broker has confirmed, and give back the rest with the reason."""
+    if published:
+        tx.connection.execute(
+            outbox.update()
+            .where(outbox.c.seq.in_(published))
+            .values(published_at=tx.now, lease_until=None, failure=None)
+        )
+    for reason in sorted({reason for _, reason in failed}):
+        seqs = [seq for seq, why in failed if why == reason]
+        tx.connection.execute(outbox.update().where(outbox.c.seq.in_(seqs)).values(lease_until=None, failure=reason))

@@ -1,0 +1,205 @@
+"""The tables of the ledger. A change here needs a migration in `migrations/versions`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+"""Deadline of work without one, so that every order is by deadline."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite, which knows no zones, stores it without one."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC."""
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+class JsonText(TypeDecorator[Any]):
+    """Any JSON value as text, written and read by orjson."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401, ARG002 - any JSON value
+        """Store JSON."""
+        return None if value is None else orjson.dumps(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - any JSON value
+        """Read JSON."""
+        return None if value is None else orjson.loads(value)
+
+
+metadata = sa.MetaData()
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+)
+
+records = sa.Table(
+    "records",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("home_kind", sa.Text, nullable=False),
+    sa.Column("home_key", sa.Text, nullable=False),
+    sa.Column("about_kind", sa.Text),
+    sa.Column("about_key", sa.Text),
+    sa.Column("external_id", sa.Text),
+    sa.Column("rival", sa.Text),
+    sa.Column("facets", JsonText, nullable=False),
+    sa.Column("confirmed", JsonText, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("wanting_kind", sa.Text),
+    sa.Column("wanting_key", sa.Text),
+    sa.Column("wanting_reason", sa.Text),
+    sa.Column("wanting_since", UtcTime),
+    sa.Column("reason_code", sa.Text),
+    sa.Column("reason_text", sa.Text),
+    sa.Column("cause", sa.Text),
+    sa.Column("deadline", UtcTime),
+    sa.Column("changed_at", UtcTime, nullable=False),
+    sa.Column("settled_at", UtcTime),
+    sa.Index("records_home", "tenant", "home_kind", "home_key"),
+    sa.Index("records_about", "tenant", "about_kind", "about_key"),
+    sa.Index("records_external_id", "tenant", "kind", "external_id"),
+    sa.Index(
+        "records_wanting",
+        "tenant",
+        "wanting_kind",
+        "wanting_key",
+        sqlite_where=sa.text("status = 'waiting'"),
+        postgresql_where=sa.text("status = 'waiting'"),
+    ),
+    sa.Index(
+        "records_open",
+        "tenant",
+        "kind",
+        "status",
+        sqlite_where=sa.text("status IN ('due', 'waiting', 'manual')"),
+        postgresql_where=sa.text("status IN ('due', 'waiting', 'manual')"),
+    ),
+)
+
+work = sa.Table(
+    "work",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("due_at", UtcTime),
+    sa.Column("deadline", UtcTime, nullable=False),
+    sa.Column("lease_by", sa.Text),
+    sa.Column("lease_until", UtcTime),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("touched", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Index(
+        "work_due",
+        "tenant",
+        "deadline",
+        sqlite_where=sa.text("due_at IS NOT NULL"),
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    ),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("sealed", sa.Boolean, nullable=False),
+    sa.Column("deadline", UtcTime, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("lease_until", UtcTime),
+    sa.Column("published_at", UtcTime),
+    sa.Column("failure", sa.Text),
+    sa.Index(
+        "outbox_pending",
+        "deadline",
+        "seq",
+        sqlite_where=sa.text("published_at IS NULL"),
+        postgresql_where=sa.text("published_at IS NULL"),
+    ),
+    sa.Index(
+        "outbox_subject",
+        "tenant",
+        "subject",
+        "seq",
+    ),
+    sqlite_autoincrement=True,
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Index("journal_object", "tenant", "kind", "key", "seq"),
+    sqlite_autoincrement=True,
+)
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("home_kind", sa.Text, nullable=False),
+    sa.Column("home_key", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("steps", JsonText, nullable=False),
+    sa.Column("deadline", UtcTime),
+    sa.Column("raised_at", UtcTime, nullable=False),
+    sa.Column("closed_at", UtcTime),
+    sa.Index(
+        "tasks_open",
+        "tenant",
+        "home_kind",
+        "home_key",
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    ),
+)
