@@ -1,0 +1,78 @@
+"""Load the settings from a file and an environment, or say everything that is wrong with them."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import TomlConfigSettingsSource
+
+from adapter.errors import ConfigurationError
+from adapter.settings.environment import CONFIG, EnvironmentSource
+from adapter.settings.problems import ConfigurationErrors, no_tenant, sense_problems, shape_problems
+from adapter.settings.tree import Settings
+
+DEFAULT_FILE = Path("adapter.toml")
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings; the environment goes before the file.
+
+    The file is `path`, else the one that CIRRUS_ADAPTER_CONFIG names, else `adapter.toml` in the working
+    directory if it exists. Files that hold secrets are read once, to see that they can be; nothing else is
+    touched. Raises `ConfigurationErrors`, which is a `ConfigurationError`, with all that is wrong.
+    """
+    environment = EnvironmentSource(Settings, environ)
+    spelled = environment()
+    document = _document(settings_file(path, environ))
+    merged = _merged(document, spelled)
+    if not merged.get("tenants") and not environment.problems:
+        raise ConfigurationErrors([no_tenant()])
+    problems = list(environment.problems)
+    try:
+        settings = Settings(**merged)
+    except ValidationError as error:
+        problems += shape_problems(error, environment.names)
+        raise ConfigurationErrors(problems) from None
+    problems += sense_problems(settings)
+    if problems:
+        raise ConfigurationErrors(problems)
+    return settings
+
+
+def settings_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the file that `load` reads, None when there is none."""
+    if path is not None:
+        return path
+    if named := environ.get(CONFIG):
+        return Path(named)
+    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+
+
+def _document(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    if not file.is_file():
+        raise ConfigurationErrors(
+            [ConfigurationError(str(file), "there is no such file", f"correct --config or {CONFIG}")]
+        )
+    try:
+        return TomlConfigSettingsSource(Settings, file)()
+    except tomllib.TOMLDecodeError as error:
+        fault = ConfigurationError(str(file), f"it is not TOML: {error}", "correct the file")
+    except UnicodeDecodeError:
+        fault = ConfigurationError(str(file), "it is not UTF-8 text", "save it as UTF-8")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        fault = ConfigurationError(str(file), f"cannot read it: {why}", "let this user read it")
+    raise ConfigurationErrors([fault])
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return both trees as one; where both have a key, `above` counts."""
+    merged = dict(below)
+    for key, value in above.items():
+        held = merged.get(key)
+        merged[key] = _merged(held, value) if isinstance(held, dict) and isinstance(value, dict) else value  # pyright: ignore[reportUnknownArgumentType]
+    return merged

@@ -1,0 +1,199 @@
+"""The settings of the machinery: broker, ledger, intake and what operators see."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, StringConstraints
+
+from adapter.broker.topology import Topology
+from adapter.errors import ConfigurationError
+from adapter.settings.section import Fault, Section, either_fault, read_secret
+
+DEFAULT_LEDGER = "sqlite:///var/ledger.db"
+LEDGER_SCHEMES = ("sqlite", "postgresql", "postgresql+psycopg")
+
+AmqpName = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^\s\x00-\x1f]+$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class BrokerSettings(Section):
+    """The message broker that the SIS's events come from and the outcomes go to."""
+
+    url: SecretStr | None = Field(default=None, examples=["amqp://user:password@127.0.0.1:5672/%2F"])
+    """Address of the broker; several addresses of one cluster are divided by `;`. `run` needs it."""
+
+    url_file: Path | None = Field(default=None, examples=["/run/secrets/broker-url"])
+    """Name of a file that holds `url`, instead of `url`."""
+
+    prefetch: int = Field(default=1000, ge=1, le=65_535)
+    """Messages that the broker may hand over before the first of them is acknowledged."""
+
+    heartbeat_s: float = Field(default=15, ge=1, le=600)
+    """Seconds between signs of life; a broker that is silent for two of them counts as lost."""
+
+    batch_size: int = Field(default=500, ge=1, le=10_000)
+    """Messages that go into the ledger in one transaction, at most."""
+
+    gather_ms: int = Field(default=50, ge=0, le=10_000)
+    """Milliseconds to wait for more messages once the first of a batch is there."""
+
+    publish_window: int = Field(default=100, ge=1, le=10_000)
+    """Outcome events that may be sent before the broker has confirmed the first of them."""
+
+    publish_deadline_s: Seconds = 10
+    """Seconds in which a batch of outcome events has to be confirmed; what is late is sent again, with the same id."""
+
+    events_exchange: AmqpName = "sis.events"
+    """Topic exchange that the SIS publishes to; declared when it is missing."""
+
+    intake_queue: AmqpName = "cirrus-adapter.intake"
+    """Queue that the adapter reads."""
+
+    bindings: tuple[Annotated[str, StringConstraints(min_length=1, max_length=255)], ...] = Field(
+        default=("#",), min_length=1
+    )
+    """Routing keys of the events exchange that go to the intake queue; `#` is all of them."""
+
+    outcomes_exchange: AmqpName = "cirrus.events"
+    """Topic exchange for the outcome events; the routing key is `<tenant>.<type>`."""
+
+    dead_letter_exchange: AmqpName = "cirrus-adapter.dead"
+    """Topic exchange for messages that can never be read."""
+
+    dead_letter_queue: AmqpName = "cirrus-adapter.dead"
+    """Queue behind it, where they wait for a person."""
+
+    delivery_limit: int = Field(default=50, ge=5, le=1_000_000)
+    """Failed deliveries after which RabbitMQ dead-letters a message by itself. A safety net: keep it high."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what the types alone cannot refuse."""
+        yield from either_fault("url", self.url, self.url_file, required=False)
+        if self.intake_queue == self.dead_letter_queue:
+            yield Fault("dead_letter_queue", "it is the intake queue", "name another queue")
+        exchanges = (self.events_exchange, self.outcomes_exchange, self.dead_letter_exchange)
+        if len(set(exchanges)) < len(exchanges):
+            yield Fault(
+                "outcomes_exchange",
+                "two of the three exchanges have the same name",
+                "name three exchanges, or outcomes come back as events",
+            )
+
+    def read_url(self) -> str:
+        """Return the broker's address with its credentials; raise `ConfigurationError` when none is set."""
+        if self.url_file is not None:
+            return read_secret("broker.url", self.url_file)
+        if self.url is None:
+            raise ConfigurationError(
+                "broker.url", "it is missing", "set it, or broker.url_file, or CIRRUS_ADAPTER_BROKER__URL"
+            )
+        return self.url.get_secret_value()
+
+    def topology(self) -> Topology:
+        """Return the exchanges and queues to declare."""
+        return Topology(
+            events_exchange=self.events_exchange,
+            intake_queue=self.intake_queue,
+            bindings=self.bindings,
+            outcomes_exchange=self.outcomes_exchange,
+            dead_letter_queue=self.dead_letter_queue,
+            dead_letter_exchange=self.dead_letter_exchange,
+            delivery_limit=self.delivery_limit,
+        )
+
+
+class LedgerSettings(Section):
+    """The database that holds what should be, what Cirrus confirmed, and what is still to be said."""
+
+    url: SecretStr = Field(default=SecretStr(DEFAULT_LEDGER), examples=[DEFAULT_LEDGER])
+    """A SQLite file, relative to the working directory, or `postgresql+psycopg://user:password@host:5432/database`."""
+
+    url_file: Path | None = Field(default=None, examples=["/run/secrets/ledger-url"])
+    """Name of a file that holds `url`, instead of `url`."""
+
+    pool_size: int = Field(default=10, ge=1, le=100)
+    """Connections of one process to PostgreSQL, at most."""
+
+    statement_timeout_s: Seconds = 5
+    """Seconds after which a statement is given up; the work is tried again."""
+
+    seal_key: SecretStr | None = Field(default=None, examples=["A" * 43 + "="])
+    """Fernet key (32 bytes in base64) that seals launch links at rest. Several are divided by commas: the first seals,
+    all open, so a key is replaced by putting a new one in front. Without a key, links are stored as they are."""
+
+    seal_key_file: Path | None = Field(default=None, examples=["/run/secrets/seal-key"])
+    """Name of a file that holds `seal_key`, instead of `seal_key`."""
+
+    journal_days: int = Field(default=400, ge=1, le=36_500)
+    """Days that the journal is kept, which is what `explain` reads."""
+
+    messages_days: int = Field(default=90, ge=1, le=36_500)
+    """Days that message ids are kept; at least as long as the SIS may ever send an old message again."""
+
+    outbox_days: int = Field(default=14, ge=1, le=36_500)
+    """Days that outcome events are kept after the broker has confirmed them."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what the types alone cannot refuse."""
+        given = self.url if "url" in self.model_fields_set else None
+        problems = [
+            *either_fault("url", given, self.url_file, required=False),
+            *either_fault("seal_key", self.seal_key, self.seal_key_file, required=False),
+        ]
+        yield from problems
+        if problems:
+            return
+        if self.read_url().partition("://")[0] not in LEDGER_SCHEMES:
+            yield Fault("url", "it is neither SQLite nor PostgreSQL", "begin with sqlite:/// or postgresql+psycopg://")
+        for key in self.read_seal_keys():
+            try:
+                Fernet(key)
+            except ValueError:
+                yield Fault(
+                    "seal_key",
+                    "it is no Fernet key",
+                    'make one with: python -c "from cryptography.fernet import Fernet;'
+                    ' print(Fernet.generate_key().decode())"',
+                )
+
+    def read_url(self) -> str:
+        """Return the ledger's address with its credentials."""
+        if self.url_file is not None:
+            return read_secret("ledger.url", self.url_file)
+        return self.url.get_secret_value()
+
+    def read_seal_keys(self) -> tuple[str, ...]:
+        """Return the keys for launch links at rest, the one that seals first; empty without any."""
+        if self.seal_key_file is not None:
+            held = read_secret("ledger.seal_key", self.seal_key_file)
+        else:
+            held = self.seal_key.get_secret_value() if self.seal_key is not None else ""
+        return tuple(key.strip() for key in held.split(",") if key.strip())
+
+
+class ObserveSettings(Section):
+    """The log, and the port for metrics and health."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
+
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`json` is one object a line, `console` is for people; `auto` is `console` on a terminal, else `json`."""
+
+    host: Annotated[str, StringConstraints(min_length=1, max_length=255)] = "127.0.0.1"
+    """Address that /metrics, /livez and /readyz listen on; `0.0.0.0` in a container."""
+
+    port: int = Field(default=9464, ge=0, le=65_535)
+    """Port that they listen on; 0 takes any free one."""
+
+    stall_after_s: float = Field(default=30, ge=5, le=3600)
+    """Seconds without a turn after which a loop counts as stuck, and /livez fails."""
+
+
+class IntakeSettings(Section):
+    """What is accepted from the SIS."""
+
+    future_tolerance_s: float = Field(default=300, ge=0, le=86_400)
+    """Seconds that an event's time may lie in the future before the event is refused: clocks differ a little."""

@@ -1,0 +1,128 @@
+"""The settings of one tenant: where its Cirrus is, which token opens it, and how much may be asked of it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from adapter.domain.mapping import IdMapping
+from adapter.domain.policy import Policy
+from adapter.errors import ConfigurationError
+from adapter.settings.rules import MappingSettings, PolicySettings
+from adapter.settings.section import Fault, Section, either_fault, read_secret
+from adapter.settings.urls import base_url_faults, with_api_path
+
+Region = Literal["europe", "europe-premium", "europe-rc", "canada", "singapore"]
+
+API_DOMAINS: Mapping[Region, str] = {
+    "europe": "api.cirrusplatform.com",
+    "europe-premium": "api-euprem.cirrusplatform.com",
+    "europe-rc": "api.cirrusrc.eu",
+    "canada": "api-ca.cirrusplatform.com",
+    "singapore": "api-sg.cirrusplatform.com",
+}
+"""cirrus-api.md section 00; the domain is shared by all customers, the token alone decides whose data is touched."""
+
+
+class TenantSettings(Section):
+    """One institution and its Cirrus. The slug in `[tenants.<slug>]` is only a handle for the settings."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(
+        examples=["uni.example"]
+    )
+    """The attribute `tenant` of its events, and the first part of its outcomes' routing keys."""
+
+    region: Region | None = Field(default=None, examples=["europe"])
+    """Where its Cirrus runs; the choices are those of Cirrus' own table of API domains. This or `base_url`."""
+
+    base_url: str | None = Field(default=None, examples=["https://api.cirrus.example"])
+    """Address of the API, instead of `region`; without a path of its own, the documented path is added. Only https,
+    but for this machine itself (the sandbox)."""
+
+    token: SecretStr | None = Field(default=None, examples=["sandbox-token"])
+    """API token, from Admin > Webservices > External API in Cirrus. It decides whose data is touched."""
+
+    token_file: Path | None = Field(default=None, examples=["/run/secrets/cirrus-token"])
+    """Name of a file that holds `token`, instead of `token`; it is read again each time the
+    token is asked for, so it can be replaced without a restart."""
+
+    zone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
+    """Time zone in which times without one are read that Cirrus sends; as set in its External API settings."""
+
+    connect_timeout_s: float = Field(default=5, gt=0, le=60)
+    """Seconds to wait for a connection."""
+
+    read_timeout_s: float = Field(default=30, gt=0, le=300)
+    """Seconds to wait for each part of an answer."""
+
+    concurrency: int = Field(default=8, ge=1, le=64)
+    """Calls under way at once, at most."""
+
+    calls_per_second: float = Field(default=10, ge=0, le=1000)
+    """Calls that may be started each second; 0 is without a limit."""
+
+    upsert: bool = False
+    """Let Cirrus update a schedule that exists when one is created. It is undocumented what becomes of the candidates
+    who are on it: try it on a test tenant first."""
+
+    mapping: MappingSettings
+    """How ids follow from events."""
+
+    policy: PolicySettings = Field(default_factory=PolicySettings)
+    """How exams are brought into Cirrus."""
+
+    paths: Mapping[str, str] = Field(default_factory=dict[str, str])
+    """Other spellings of the paths of operations, where this Cirrus differs from the reference."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what the types alone cannot refuse."""
+        if (self.region is None) == (self.base_url is None):
+            yield Fault(
+                "region",
+                "neither region nor base_url is set" if self.region is None else "region and base_url are both set",
+                "set exactly one of them",
+            )
+        elif self.base_url is not None:
+            yield from base_url_faults(self.base_url)
+        secret = [*either_fault("token", self.token, self.token_file, required=True)]
+        yield from secret or _token_faults(self.read_token())
+        try:
+            ZoneInfo(self.zone)
+        except (OSError, ValueError):
+            yield Fault("zone", "there is no such time zone", "give an IANA name such as Europe/Amsterdam")
+
+    def api_url(self) -> str:
+        """Return the address that the documented paths follow on."""
+        if self.base_url is not None:
+            return with_api_path(self.base_url)
+        if self.region is None:
+            raise ConfigurationError("region", f"it is missing for tenant {self.name}", "set region or base_url")
+        return with_api_path(f"https://{API_DOMAINS[self.region]}")
+
+    def read_token(self) -> str:
+        """Return the token; a file is read on every call, so that a rotated token is picked up.
+
+        Raises `ConfigurationError`.
+        """
+        if self.token_file is not None:
+            return read_secret("token", self.token_file)
+        if self.token is None:
+            raise ConfigurationError("token", f"it is missing for tenant {self.name}", "set token_file or token")
+        return self.token.get_secret_value().strip()
+
+    def id_mapping(self) -> IdMapping:
+        """Return the mapping in the domain's words."""
+        return self.mapping.id_mapping()
+
+    def to_policy(self) -> Policy:
+        """Return the policy in the domain's words."""
+        return self.policy.to_policy()
+
+
+def _token_faults(token: str) -> Iterator[Fault]:
+    if token.upper().startswith("EAPI "):
+        yield Fault("token", "it begins with the word EAPI", "give the token alone; the word is added to each call")
+    elif not token.isascii() or not token.isprintable() or " " in token:
+        yield Fault("token", "it has characters that no token has", "copy it again from Cirrus")
