@@ -2,28 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, StringConstraints
 
+from adapter.cirrus import regions
+from adapter.cirrus.paths import Paths
 from adapter.domain.mapping import IdMapping
 from adapter.domain.policy import Policy
 from adapter.errors import ConfigurationError
 from adapter.settings.rules import MappingSettings, PolicySettings
 from adapter.settings.section import Fault, Section, either_fault, read_secret
 from adapter.settings.urls import base_url_faults, with_api_path
-
-Region = Literal["europe", "europe-premium", "europe-rc", "canada", "singapore"]
-
-API_DOMAINS: Mapping[Region, str] = {
-    "europe": "api.cirrusplatform.com",
-    "europe-premium": "api-euprem.cirrusplatform.com",
-    "europe-rc": "api.cirrusrc.eu",
-    "canada": "api-ca.cirrusplatform.com",
-    "singapore": "api-sg.cirrusplatform.com",
-}
-"""cirrus-api.md section 00; the domain is shared by all customers, the token alone decides whose data is touched."""
 
 
 class TenantSettings(Section):
@@ -34,8 +25,9 @@ class TenantSettings(Section):
     )
     """The attribute `tenant` of its events, and the first part of its outcomes' routing keys."""
 
-    region: Region | None = Field(default=None, examples=["europe"])
-    """Where its Cirrus runs; the choices are those of Cirrus' own table of API domains. This or `base_url`."""
+    region: str | None = Field(default=None, examples=["eu"], json_schema_extra={"enum": list(regions.REGIONS)})
+    """Where its Cirrus runs: `eu`, `eu-premium` (Premium hosting), `eu-rc` (release candidates), `ca` or `sg`. This or
+    `base_url`."""
 
     base_url: str | None = Field(default=None, examples=["https://api.cirrus.example"])
     """Address of the API, instead of `region`; without a path of its own, the documented path is added. Only https,
@@ -73,8 +65,10 @@ class TenantSettings(Section):
     policy: PolicySettings = Field(default_factory=PolicySettings)
     """How exams are brought into Cirrus."""
 
-    paths: Mapping[str, str] = Field(default_factory=dict[str, str])
-    """Other spellings of the paths of operations, where this Cirrus differs from the reference."""
+    paths: Mapping[str, str] = Field(
+        default_factory=dict[str, str], examples=[{"list_candidates": "/external/schedule/{externalId}/candidates"}]
+    )
+    """Another path for an operation, where this Cirrus does not answer on the documented one."""
 
     def faults(self) -> Iterator[Fault]:
         """Yield what the types alone cannot refuse."""
@@ -86,6 +80,8 @@ class TenantSettings(Section):
             )
         elif self.base_url is not None:
             yield from base_url_faults(self.base_url)
+        elif self.region not in regions.REGIONS:
+            yield Fault("region", f"'{self.region}' is not a region", f"use one of {', '.join(regions.REGIONS)}")
         secret = [*either_fault("token", self.token, self.token_file, required=True)]
         yield from secret or _token_faults(self.read_token())
         try:
@@ -93,13 +89,19 @@ class TenantSettings(Section):
         except (OSError, ValueError):
             yield Fault("zone", "there is no such time zone", "give an IANA name such as Europe/Amsterdam")
 
+        for operation, path in self.paths.items():
+            try:
+                Paths.with_settings({operation: path})
+            except ConfigurationError as error:
+                yield Fault(f"paths.{operation}", error.problem, error.remedy)
+
     def api_url(self) -> str:
         """Return the address that the documented paths follow on."""
         if self.base_url is not None:
             return with_api_path(self.base_url)
         if self.region is None:
             raise ConfigurationError("region", f"it is missing for tenant {self.name}", "set region or base_url")
-        return with_api_path(f"https://{API_DOMAINS[self.region]}")
+        return regions.base_url(self.region)
 
     def read_token(self) -> str:
         """Return the token; a file is read on every call, so that a rotated token is picked up.
@@ -111,6 +113,10 @@ class TenantSettings(Section):
         if self.token is None:
             raise ConfigurationError("token", f"it is missing for tenant {self.name}", "set token_file or token")
         return self.token.get_secret_value().strip()
+
+    def api_paths(self) -> Paths:
+        """Return the path of each operation."""
+        return Paths.with_settings(self.paths)
 
     def id_mapping(self) -> IdMapping:
         """Return the mapping in the domain's words."""

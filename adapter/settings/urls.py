@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from adapter.cirrus.regions import PREFIX
 from adapter.settings.section import Fault
-
-API_PATH = "/api/v1/integrations"
-"""What follows the API domain in every address of the reference (cirrus-api.md section 0)."""
 
 MASK = "***"
 
@@ -47,7 +45,7 @@ def base_url_faults(url: str) -> Iterator[Fault]:
 def with_api_path(url: str) -> str:
     """Return the address that the documented paths follow on; a path of the address's own is kept."""
     bare = url.rstrip("/")
-    return bare if urlsplit(bare).path else bare + API_PATH
+    return bare if urlsplit(bare).path else bare + PREFIX
 
 
 def masked_url(url: str) -> str:
