@@ -19,7 +19,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The names and limits of what is declared; see docs for what may be changed on a live broker.
+    """The names and limits of what is declared. On a live queue none of its arguments can be changed.
 
     `bindings` are the routing keys of `events_exchange` that the intake listens to. On brokers that
     kombu emulates use exactly one, and no second queue with the same key.

@@ -68,7 +68,14 @@ def test_a_message_arrives_as_it_was_sent(broker: Broker) -> None:
 
 @pytest.mark.parametrize(
     ("body", "encoding"),
-    [(b"", None), (b"\xff\x00\xfe", None), (b"plain", "utf-8"), (b"\x1f\x8b", "gzip"), (b"x" * 300_000, None)],
+    [
+        (b"", None),
+        (b"\xff\x00\xfe", None),
+        (b"plain", "utf-8"),
+        (b"caf\xe9", "latin-1"),
+        (b"\x1f\x8b", "gzip"),
+        (b"x" * 300_000, None),
+    ],
 )
 def test_bodies_are_never_decoded(broker: Broker, body: bytes, encoding: str | None) -> None:
     """P9: the body is raw bytes whatever it says of itself, empty ones and those of many frames too."""

@@ -101,6 +101,17 @@ def test_a_frozen_broker_ends_in_a_timeout(broker: Broker, rabbit: RabbitServer)
         rabbit.thaw()
 
 
+def test_a_silent_broker_is_given_up_before_a_long_deadline(broker: Broker) -> None:
+    """P5: while it waits for confirms the publisher watches the heartbeats, and does not sit the deadline out."""
+    with proxied(broker.url) as (proxy, url):
+        publisher = broker.publisher(url=url, deadline=30.0, heartbeat=1.0)
+        publisher.publish([broker.event(0)])
+        proxy.freeze()
+        started = monotonic()
+        assert _reasons(publisher.publish([broker.event(1)])) == ["connection"]
+        assert monotonic() - started < 8
+
+
 def test_a_stuck_write_is_bounded(broker: Broker) -> None:
     """More than the network's buffers hold, into a network that takes nothing: the call returns all the same."""
     with proxied(broker.url) as (proxy, url):

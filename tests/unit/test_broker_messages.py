@@ -128,6 +128,19 @@ def test_a_multiple_ack_settles_what_came_before() -> None:
     ]
 
 
+def test_returns_of_the_same_id_are_spread_over_its_copies() -> None:
+    """Two copies of one message that both come back before any ack are two failures."""
+    messages = [_message(1), _message(2), _message(1)]
+    confirms, batch = Confirms(), Batch(messages)
+    confirms.begin(batch)
+    for index, message in enumerate(messages):
+        confirms.sent(index, message)
+    for _ in range(2):
+        confirms.on_return(NotFound("NO_ROUTE"), "e", "k", _Returned(messages[0]))
+    confirms.on_ack(3, multiple=True)
+    assert [type(receipt) for receipt in batch.receipts("timeout", "")] == [Failed, Published, Failed]
+
+
 class _Counting:
     bytes_recv = 0
 
