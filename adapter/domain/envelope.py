@@ -4,6 +4,7 @@ Contract: events.md "Envelope". Whatever is wrong raises `InvalidMessage` with a
 the offending value itself is never part of it, since it may be personal.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from adapter.domain.version import Rank, Version, utc_time
+from adapter.domain.version import Rank, Version, utc_text, utc_time
 from adapter.errors import InvalidMessage
 
 LARGEST_BODY = 1_000_000
@@ -20,6 +21,12 @@ LARGEST_BODY = 1_000_000
 
 LONGEST_NAME = 200
 """Characters of an attribute; ids and types are indexed and logged, so they stay short."""
+
+LARGEST_SEQUENCE = 2**63
+"""The ledger keeps sequences as signed 64-bit numbers."""
+
+SEQUENCE = re.compile(r"[0-9]{1,30}")
+"""Digits as text; leading zeros are common where a SIS pads its counters."""
 
 BINARY_PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:")
 
@@ -41,6 +48,11 @@ class Envelope:
     correlation_id: str | None = None
     causation_id: str | None = None
     replay: bool = False
+
+    @property
+    def version_stamp(self) -> str:
+        """Time and sequence as text, for telling whether two messages say the same."""
+        return f"{utc_text(self.time)}/{self.sequence}"
 
     def version(self, rank: Rank, *, sequenced: bool = True) -> Version:
         """Return the version of what this event says.
@@ -64,8 +76,9 @@ def read_envelope(body: bytes, headers: Mapping[str, object], now: datetime, ahe
         raise InvalidMessage("too-large", f"the body has {len(body)} bytes, {LARGEST_BODY} are accepted")
     try:
         parsed: Any = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidMessage("not-json", "the body is not JSON in UTF-8, or is nested too deeply") from error
+    except orjson.JSONDecodeError:
+        # The parser's own error holds the whole body, which must not travel into a traceback.
+        raise InvalidMessage("not-json", "the body is not JSON in UTF-8, or is nested too deeply") from None
     binary = _binary_attributes(headers)
     if binary:
         return Parsed(_envelope(binary, now, ahead), parsed)
@@ -129,18 +142,19 @@ def _time(text: str) -> datetime:
         if moment.tzinfo is None:
             raise InvalidMessage("bad-envelope", "the time has no zone", "$.time")
         return utc_time(text)
-    except (ValueError, OverflowError) as error:
-        raise InvalidMessage("bad-envelope", "not an RFC 3339 time", "$.time") from error
+    except (ValueError, OverflowError):
+        # The cause would quote the value.
+        raise InvalidMessage("bad-envelope", "not an RFC 3339 time", "$.time") from None
 
 
 def _sequence(value: object) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isascii():
-        raise InvalidMessage("bad-envelope", "a whole number was expected", "$.sequence")
-    if not str(value).isdigit() or int(str(value)[:20]) >= 2**63:
-        raise InvalidMessage("bad-envelope", "a whole number from 0 to 2^63 was expected", "$.sequence")
-    return int(value)
+    if isinstance(value, str) and SEQUENCE.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST_SEQUENCE:
+        raise InvalidMessage("bad-envelope", "a whole number from 0 up to below 2^63 was expected", "$.sequence")
+    return value
 
 
 def read_data(model: type[BaseModel], data: Any) -> BaseModel:  # noqa: ANN401 - any JSON value
@@ -150,4 +164,6 @@ def read_data(model: type[BaseModel], data: Any) -> BaseModel:  # noqa: ANN401 -
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
         path = "$.data" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
-        raise InvalidMessage("bad-data", str(fault["type"]).replace("_", " "), path) from None
+        # Our own rules word what is wrong without the value; pydantic's words might quote it.
+        detail = fault["msg"] if fault["type"] == "value_error" else str(fault["type"]).replace("_", " ")
+        raise InvalidMessage("bad-data", detail, path) from None

@@ -17,6 +17,8 @@ LONGEST_ID = 60
 
 PLAIN = re.compile(r"[A-Za-z0-9]{1,60}")
 DASHED = re.compile(r"[A-Za-z0-9-]{1,60}")
+DIGEST = re.compile(r"x[0-9a-f]{40}")
+"""What a digest looks like; a given id of this form is digested too, so that it cannot meet one."""
 
 Misfit = Literal["refuse", "digest"]
 
@@ -40,15 +42,19 @@ class IdMapping:
     def external_id(self, given: str, *, dashes: bool = True) -> str:
         """Return the id in the form Cirrus accepts, raise `Unmappable` when there is none.
 
-        Characters named in `strip` are taken out; everything else has to fit as it is.
+        Characters named in `strip` are taken out; everything else has to fit as it is. Two ids that differ
+        only in such characters meet in one external id, which the ledger then refuses to the later of them.
+        Under `misfit="digest"` nothing is taken out: an id that does not fit as it is becomes its digest.
         """
+        alphabet = DASHED if dashes else PLAIN
+        if self.misfit == "digest" and given:
+            fits = alphabet.fullmatch(given) and not DIGEST.fullmatch(given)
+            return given if fits else "x" + sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:40]
         reduced = given.translate({ord(character): None for character in self.strip})
         if not dashes:
             reduced = reduced.replace("-", "")
-        if (DASHED if dashes else PLAIN).fullmatch(reduced):
+        if alphabet.fullmatch(reduced):
             return reduced
-        if self.misfit == "digest" and given:
-            return "x" + sha256(given.encode()).hexdigest()[:40]
         raise Unmappable(self._why(reduced, dashes=dashes))
 
     @staticmethod

@@ -52,13 +52,16 @@ class Statement:
 
     `since` is the oldest known version that said the same: a repetition under a newer version changes
     nothing, so it must not look like a new version to those who hear of it. `external_id` is the id by
-    which Cirrus knows the thing, where the statement tells one.
+    which Cirrus knows the thing, where the statement tells one. `replaced` is the newest known version that
+    said something else: what said the same before that is no repetition of this, so an old event that is
+    replayed cannot give a new statement an old one's name.
     """
 
     version: Version
     since: Version
     data: Mapping[str, Any]
     external_id: str | None = None
+    replaced: Version | None = None
 
     @classmethod
     def first(cls, version: Version, data: Mapping[str, Any]) -> Self:
@@ -67,7 +70,7 @@ class Statement:
 
     @property
     def label(self) -> str:
-        """Name this content at this version; equal on every worker and in every order of arrival."""
+        """Name this content at this version; equal on every worker."""
         return f"{self.since.stamp}-{fingerprint(self.data)[:8]}"
 
 
@@ -81,7 +84,10 @@ class Merge(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The statement that holds from now on; `tie` when only the event id decided."""
+    """The statement that holds from now on; `tie` when only the event id decided.
+
+    Even when nothing was applied the statement may know more than before, so it is kept.
+    """
 
     merge: Merge
     statement: Statement
@@ -89,20 +95,37 @@ class Merged:
 
 
 def merge(held: Statement | None, said: Statement) -> Merged:
-    """Decide between what is held and what is said; deterministic, and blind to arrival order."""
+    """Decide between what is held and what is said; data and version are the same in any order of arrival.
+
+    So is `since`, but for one case: something else arrives late, from before two or more repetitions. Only a
+    full history could tell which of them came first; the newest is taken.
+    """
     if held is None:
         return Merged(Merge.APPLIED, said)
-    ours, theirs = held.version.key_against(said.version), said.version.key_against(held.version)
-    if held.data == said.data:
-        newest = said.version if theirs > ours else held.version
-        oldest = min(
-            (held.since, said.version), key=lambda v: v.key_against(said.version if v is held.since else held.since)
-        )
-        return Merged(Merge.UNCHANGED, replace(held, version=newest, since=oldest))
-    tie = ours[:-1] == theirs[:-1]
-    if theirs > ours:
-        return Merged(Merge.APPLIED, said, tie)
-    return Merged(Merge.SUPERSEDED, held, tie)
+    newer = _is_newer(said.version, held.version)
+    if held.data == said.data and held.external_id == said.external_id:
+        return Merged(Merge.UNCHANGED, _repeated(held, said.version, newer=newer))
+    tie = held.version.key_against(said.version)[:-1] == said.version.key_against(held.version)[:-1]
+    if newer:
+        return Merged(Merge.APPLIED, replace(said, replaced=held.version), tie)
+    return Merged(Merge.SUPERSEDED, _contradicted(held, said.version), tie)
+
+
+def _repeated(held: Statement, said: Version, *, newer: bool) -> Statement:
+    version = said if newer else held.version
+    same_run = held.replaced is None or _is_newer(said, held.replaced)
+    since = said if same_run and _is_newer(held.since, said) else held.since
+    return replace(held, version=version, since=since)
+
+
+def _contradicted(held: Statement, said: Version) -> Statement:
+    replaced = said if held.replaced is None or _is_newer(said, held.replaced) else held.replaced
+    since = held.since if _is_newer(held.since, replaced) else held.version
+    return replace(held, since=since, replaced=replaced)
+
+
+def _is_newer(one: Version, other: Version) -> bool:
+    return one.key_against(other) > other.key_against(one)
 
 
 def fingerprint(data: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -22,11 +22,11 @@ HORIZONS: tuple[tuple[str, timedelta | None], ...] = (
 class Counts:
     """One look at the ledger. Keys are label values in the order of operations.md."""
 
-    work_due: dict[tuple[str], int]
-    work_waiting: dict[tuple[str, str], int]
-    unconfirmed: dict[tuple[str, str], int]
-    next_unconfirmed: dict[tuple[str], datetime]
-    tasks_open: dict[tuple[str], int]
+    work_due: dict[tuple[str, ...], int]
+    work_waiting: dict[tuple[str, ...], int]
+    unconfirmed: dict[tuple[str, ...], int]
+    next_unconfirmed: dict[tuple[str, ...], datetime]
+    tasks_open: dict[tuple[str, ...], int]
     outbox_pending: int
     outbox_oldest: datetime | None
 
@@ -56,7 +56,7 @@ def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
 
 def _unconfirmed(
     tx: Transaction, tenants: tuple[str, ...]
-) -> tuple[dict[tuple[str, str], int], dict[tuple[str], datetime]]:
+) -> tuple[dict[tuple[str, ...], int], dict[tuple[str, ...], datetime]]:
     sittings = records.alias("sittings")
     # A booking whose exam the SIS has not told yet counts as far away: nobody knows its start.
     join = sa.outerjoin(
@@ -78,8 +78,8 @@ def _unconfirmed(
         )
         .group_by(records.c.tenant, sittings.c.deadline)
     )
-    counts = {(tenant, name): 0 for tenant in tenants for name, _ in HORIZONS}
-    nearest: dict[tuple[str], datetime] = {}
+    counts: dict[tuple[str, ...], int] = {(tenant, name): 0 for tenant in tenants for name, _ in HORIZONS}
+    nearest: dict[tuple[str, ...], datetime] = {}
     for tenant, start, number in tx.connection.execute(query):
         counts[tenant, horizon(start, tx.now)] = counts.get((tenant, horizon(start, tx.now)), 0) + number
         if start is not None:

@@ -8,7 +8,7 @@ from adapter.domain.findings import Finding
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate
 from adapter.errors import LedgerConflict
-from adapter.ledger import aggregates, converge, gauges, history, intake, migrate, outbox, work
+from adapter.ledger import aggregates, converge, gauges, history, intake, migrate, outbox, retention, work
 from adapter.ledger.database import Database, Transaction
 from adapter.ledger.sealing import Seal
 
@@ -47,6 +47,10 @@ class Ledger:
     def claim(self, tenant: str, limit: int, lease: timedelta) -> list[work.Claim]:
         """Take due work; see `work.claim_due`."""
         return self._again("claim", lambda tx: work.claim_due(tx, tenant, self._worker, limit, lease))
+
+    def renew_leases(self, lease: timedelta) -> int:
+        """Prolong what this worker holds; see `work.renew_leases`."""
+        return self._again("renew", lambda tx: work.renew_leases(tx, self._worker, lease))
 
     def load(self, claim: work.Claim) -> tuple[Aggregate, datetime]:
         """Return the claimed aggregate, and the ledger's time at which it was read."""
@@ -93,6 +97,10 @@ class Ledger:
     def tasks(self, *, closed: bool = False) -> list[history.TaskRow]:
         """Return the manual tasks."""
         return self._again("tasks", lambda tx: history.list_tasks(tx, closed=closed))
+
+    def tidy(self, keep: retention.Retention) -> int:
+        """Delete history that is past its retention; return how many rows that were."""
+        return self._again("tidy", lambda tx: retention.tidy(tx, keep))
 
     def close(self) -> None:
         """Close every connection."""

@@ -124,6 +124,12 @@ work = sa.Table(
     sa.Column("touched", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Index(
+        "work_leased",
+        "lease_by",
+        sqlite_where=sa.text("lease_by IS NOT NULL"),
+        postgresql_where=sa.text("lease_by IS NOT NULL"),
+    ),
+    sa.Index(
         "work_due",
         "tenant",
         "deadline",

@@ -115,6 +115,12 @@ def claim_due(tx: Transaction, tenant: str, worker: str, limit: int, lease: time
     return claims
 
 
+def renew_leases(tx: Transaction, worker: str, lease: timedelta) -> int:
+    """Prolong every lease of a worker that is alive and return how many it holds."""
+    held = work.update().where(work.c.lease_by == worker).values(lease_until=tx.now + lease)
+    return tx.connection.execute(held).rowcount
+
+
 def hold_lease(tx: Transaction, claim: Claim, lease: timedelta) -> None:
     """Prolong the lease, or raise `LeaseLost` and so undo the whole transaction."""
     _guarded(tx, claim, {"lease_until": tx.now + lease})

@@ -175,6 +175,13 @@ def _work() -> None:
         sa.PrimaryKeyConstraint("tenant", "kind", "key"),
     )
     op.create_index(
+        "work_leased",
+        "work",
+        ["lease_by"],
+        sqlite_where=sa.text("lease_by IS NOT NULL"),
+        postgresql_where=sa.text("lease_by IS NOT NULL"),
+    )
+    op.create_index(
         "work_due",
         "work",
         ["tenant", "deadline"],

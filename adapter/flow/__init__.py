@@ -1,0 +1,1 @@
+"""The loops: intake, converge and publish, each readable on two screens."""

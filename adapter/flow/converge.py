@@ -1,0 +1,87 @@
+"""The converge loop of one tenant: claim what is due, the most urgent exam first, and work on it in a pool."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from adapter.errors import LeaseLost, LedgerError
+from adapter.flow.leases import LEASE
+from adapter.flow.one_pass import Passes
+from adapter.ledger.work import Claim
+
+IDLE = 0.25
+"""Seconds between two looks for due work when nobody has nudged."""
+
+_log = structlog.get_logger()
+
+
+class Converger:
+    """Brings one tenant's Cirrus to what the ledger says should be.
+
+    It claims only as much as it has free threads for, so a claim never waits while its lease runs.
+    """
+
+    def __init__(self, passes: Passes) -> None:
+        self._passes = passes
+        self._tenancy = passes.tenancy
+        self._wake = threading.Event()
+        self._free = threading.Semaphore(self._tenancy.concurrency)
+        self._pool = ThreadPoolExecutor(self._tenancy.concurrency, thread_name_prefix=f"converge-{self._tenancy.name}")
+
+    def nudge(self) -> None:
+        """Tell that something may be due."""
+        self._wake.set()
+
+    def turn(self) -> None:
+        """Claim what is due and start on it, or wait a moment."""
+        self._wake.clear()
+        free = self._reserve()
+        allowed = self._tenancy.gate.allows(free)
+        self._give_back(free - allowed)
+        claims = self._claim(allowed) if allowed else []
+        for claim in claims:
+            self._pool.submit(self._work_on, claim)
+        if not claims:
+            self._wake.wait(IDLE)
+
+    def close(self) -> None:
+        """Finish the calls that are under way; nothing new is begun."""
+        self._pool.shutdown(wait=True)
+
+    def _reserve(self) -> int:
+        """Take every free place; wait a moment for one when there is none."""
+        if not self._free.acquire(timeout=IDLE):
+            return 0
+        count = 1
+        while self._free.acquire(blocking=False):
+            count += 1
+        return count
+
+    def _give_back(self, places: int) -> None:
+        if places:
+            self._free.release(places)
+
+    def _claim(self, limit: int) -> list[Claim]:
+        claims: list[Claim] = []
+        try:
+            claims = self._passes.ledger.claim(self._tenancy.name, limit, LEASE)
+        finally:
+            self._give_back(limit - len(claims))
+            if not claims:
+                self._tenancy.gate.probe_unused()
+        return claims
+
+    def _work_on(self, claim: Claim) -> None:
+        try:
+            self._passes.run(claim)
+        except LeaseLost as error:
+            _log.warning("lease_lost", error=str(error))
+        except LedgerError as error:
+            _log.warning("converge_interrupted", error=str(error))
+        except Exception:  # noqa: BLE001 - a pass that fails must not take its place in the pool with it
+            _log.exception("converge_failed", kind=claim.ref.kind)
+        finally:
+            self._tenancy.gate.probe_unused()
+            self._give_back(1)
+            self._wake.set()

@@ -1,0 +1,202 @@
+"""The intake loop: messages of the SIS become desired state, or dead letters with a reason.
+
+Nothing is acknowledged before it is durable elsewhere: in the ledger, or confirmed by the broker as a
+dead letter. While the ledger is away the batch is kept and the connection is kept alive.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from adapter import __version__
+from adapter.broker import Consumer, Delivery, Published, Publisher, Topology, dead_letter
+from adapter.domain.policy import Policy
+from adapter.domain.ports import Clock
+from adapter.errors import InvalidMessage, LedgerError
+from adapter.flow.reader import Reader
+from adapter.ledger.intake import CONFLICT, Incoming
+from adapter.ledger.ledger import Ledger
+from adapter.observe.heartbeats import Heartbeats
+from adapter.observe.metrics import Metrics
+
+WAIT = 1.0
+"""Seconds to wait for a first message before the loop shows that it is alive."""
+
+LONGEST_PAUSE = 10.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How much goes into one transaction: at most `size` messages, gathered for at most `gather` seconds."""
+
+    size: int
+    gather: float
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A message that can never be handled."""
+
+    delivery: Delivery
+    error: InvalidMessage
+    event_type: str = "unknown"
+    tenant: str = "unknown"
+
+
+class Intake:
+    """Owns the consumer and the dead-letter publisher; every method belongs to one thread."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        dead_letters: Publisher,
+        ledger: Ledger,
+        reader: Reader,
+        *,
+        topology: Topology,
+        policies: Mapping[str, Policy],
+        batching: Batching,
+        metrics: Metrics,
+        heartbeats: Heartbeats,
+        clock: Clock,
+        nudge: Callable[[], None],
+        stop: threading.Event,
+    ) -> None:
+        self._consumer = consumer
+        self._dead_letters = dead_letters
+        self._ledger = ledger
+        self._reader = reader
+        self._topology = topology
+        self._policies = policies
+        self._batching = batching
+        self._metrics = metrics
+        self._heartbeats = heartbeats
+        self._clock = clock
+        self._nudge = nudge
+        self._stop = stop
+
+    def turn(self) -> None:
+        """Take one batch from the broker to the ledger, or wait a moment for one."""
+        deliveries = self._consumer.receive(self._batching.size, WAIT, self._batching.gather)
+        if not deliveries:
+            self._dead_letters.tick()
+            return
+        good, poison = self._read(deliveries)
+        poison += self._store(good)
+        if self._bury(poison):
+            stale = self._consumer.settle(deliveries)
+            if stale:
+                _log.info("acks_dropped", count=stale, why="the connection they belong to is gone")
+        self._nudge()
+
+    def close(self) -> None:
+        """Give back what is not acknowledged and say goodbye to the broker."""
+        self._consumer.close()
+        self._dead_letters.close()
+
+    def _read(self, deliveries: Iterable[Delivery]) -> tuple[list[tuple[Delivery, Incoming]], list[Poison]]:
+        good: list[tuple[Delivery, Incoming]] = []
+        poison: list[Poison] = []
+        now = self._clock()
+        for delivery in deliveries:
+            try:
+                incoming = self._reader.read(delivery, now)
+            except InvalidMessage as error:
+                poison.append(Poison(delivery, error))
+                self._metrics.messages_received.of("unknown", "unknown").inc()
+            except Exception as error:  # noqa: BLE001 - one message that breaks a handler must not stop the others
+                _log.error("handler_failed", error=type(error).__name__)
+                poison.append(Poison(delivery, _failed("handler-failed", error)))
+            else:
+                good.append((delivery, incoming))
+                self._metrics.messages_received.of(incoming.envelope.type, incoming.envelope.tenant).inc()
+        return good, poison
+
+    def _store(self, good: Sequence[tuple[Delivery, Incoming]]) -> list[Poison]:
+        """Store the batch; what the ledger cannot hold is found by halving and returned."""
+        if not good:
+            return []
+        try:
+            handled = self._patiently([incoming for _, incoming in good])
+        except LedgerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the database refuses a value: find whose it is
+            if len(good) == 1:
+                delivery, incoming = good[0]
+                failure = _failed("ledger-refused", error)
+                return [Poison(delivery, failure, incoming.envelope.type, incoming.envelope.tenant)]
+            half = len(good) // 2
+            return self._store(good[:half]) + self._store(good[half:])
+        return self._count(good, handled)
+
+    def _patiently(self, incoming: list[Incoming]) -> list[str]:
+        """Store the batch however long the ledger is away; only a stop ends the wait."""
+        pause = 0.25
+        while True:
+            try:
+                return self._ledger.store_batch(incoming, self._policies)
+            except LedgerError as error:
+                if self._stop.is_set():
+                    raise
+                _log.warning("intake_waits", error=str(error), seconds=pause)
+            self._stop.wait(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
+            self._consumer.tick()
+            self._heartbeats.beat("intake")
+
+    def _count(self, good: Sequence[tuple[Delivery, Incoming]], handled: Sequence[str]) -> list[Poison]:
+        now = self._clock()
+        poison: list[Poison] = []
+        for (delivery, incoming), outcome in zip(good, handled, strict=True):
+            envelope = incoming.envelope
+            if outcome == CONFLICT:
+                error = InvalidMessage("conflict", "this event id was used before with other content", "$.id")
+                poison.append(Poison(delivery, error, envelope.type, envelope.tenant))
+                continue
+            self._metrics.messages_handled.of(envelope.type, envelope.tenant, outcome).inc()
+            self._metrics.message_age.of(envelope.type).observe(max(0.0, (now - envelope.time).total_seconds()))
+        _log.info("batch_stored", messages=len(good), applied=handled.count("applied"))
+        return poison
+
+    def _bury(self, poison: Sequence[Poison]) -> bool:
+        """Publish dead letters until the broker has them all; false when told to stop before."""
+        waiting = [
+            dead_letter(
+                item.delivery,
+                reason=item.error.reason,
+                path=item.error.path,
+                error_class=type(item.error.__cause__ or item.error).__name__,
+                version=__version__,
+                topology=self._topology,
+                now=self._clock(),
+            )
+            for item in poison
+        ]
+        pause = 0.25
+        while waiting:
+            receipts = self._dead_letters.publish(waiting)
+            waiting = [m for m, receipt in zip(waiting, receipts, strict=True) if not isinstance(receipt, Published)]
+            if not waiting:
+                break
+            if self._stop.is_set():
+                return False
+            _log.warning("dead_letters_wait", count=len(waiting), seconds=pause)
+            self._stop.wait(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
+            self._consumer.tick()
+            self._heartbeats.beat("intake")
+        for item in poison:
+            self._metrics.dead_letters.of(item.error.reason).inc()
+            self._metrics.messages_handled.of(item.event_type, item.tenant, "dead_lettered").inc()
+            _log.warning("dead_lettered", reason=item.error.reason, path=item.error.path, detail=item.error.detail)
+        return True
+
+
+def _failed(reason: str, error: Exception) -> InvalidMessage:
+    failure = InvalidMessage(reason, f"{type(error).__name__} while it was handled")
+    failure.__cause__ = error
+    return failure

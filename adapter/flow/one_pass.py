@@ -1,0 +1,158 @@
+"""One pass over one claimed aggregate: plan, call, record, and again until there is nothing to call."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import structlog
+
+from adapter.domain.answers import Answer, Failing, Garbled, NoAnswer, Receipt, Throttled, Unreachable
+from adapter.domain.applying import fold
+from adapter.domain.findings import Finding
+from adapter.domain.handler import Handler
+from adapter.domain.policy import Policy
+from adapter.domain.ports import Platform
+from adapter.domain.records import Aggregate
+from adapter.domain.steps import Step
+from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
+from adapter.flow.gate import Gate
+from adapter.flow.leases import LEASE
+from adapter.flow.pacing import Pacer
+from adapter.ledger.ledger import Ledger
+from adapter.ledger.work import Claim
+from adapter.observe.metrics import Metrics
+
+MOST_ROUNDS = 50
+"""Plans for one claim; more would mean that a plan does not see what its own calls have done."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """What belongs to one tenant and to nobody else."""
+
+    name: str
+    policy: Policy
+    platform: Platform
+    gate: Gate
+    pacer: Pacer
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """The pass ends here; the work is due again after so many seconds."""
+
+    seconds: float
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Makes passes for one tenant; used from many threads at once.
+
+    `jitter` returns a number from 0 to 1, `told` hears that there is something to publish.
+    """
+
+    tenancy: Tenancy
+    ledger: Ledger
+    handlers: Mapping[str, Handler]
+    metrics: Metrics
+    monotonic: Callable[[], float]
+    jitter: Callable[[], float]
+    told: Callable[[], None]
+    stop: threading.Event
+
+    def run(self, claim: Claim) -> None:
+        """Work on one claim and give it back; raises `LeaseLost` and `LedgerUnavailable`."""
+        aggregate, read_at = self.ledger.load(claim)
+        started = self.monotonic()
+        handler = self.handlers[claim.ref.kind]
+        for _ in range(MOST_ROUNDS):
+            now = read_at + timedelta(seconds=self.monotonic() - started)
+            plan = handler.plan(aggregate, now, self.tenancy.policy)
+            aggregate = self._record(claim, aggregate, plan.findings, now)
+            if not plan.steps:
+                self._release(claim, look_again=plan.look_again)
+                return
+            outcome = self._perform_all(handler, claim, aggregate, plan.steps, now)
+            if isinstance(outcome, _Again):
+                self._release(claim, again=outcome)
+                return
+            aggregate = outcome
+        _log.error("not_converging", kind=claim.ref.kind, rounds=MOST_ROUNDS)
+        self._release(claim, again=_Again(self.tenancy.policy.retry_longest))
+
+    def _perform_all(
+        self, handler: Handler, claim: Claim, aggregate: Aggregate, steps: tuple[Step, ...], now: datetime
+    ) -> Aggregate | _Again:
+        """Perform the steps until one is not confirmed; return what is known then, or when to try again."""
+        for step in steps:
+            if self.stop.is_set():
+                return _Again(0.0, counts=False)
+            receipt = self._perform(claim.ref.kind, step, aggregate.attempt, now)
+            findings = handler.report(aggregate, receipt, self.tenancy.policy)
+            aggregate = self._record(claim, aggregate, findings, now)
+            verdict: Verdict = receipt.verdict
+            match verdict:
+                case Confirmed():
+                    continue
+                case Rejected() | Manual():
+                    return aggregate
+                case Unsure(after=after):
+                    return aggregate if after == 0 else _Again(after * self._spread())
+                case Retry(after=after):
+                    return _Again(after * self._spread())
+                case Halt():
+                    return _Again(0.0, counts=False)
+                case _ as never:
+                    assert_never(never)
+        return aggregate
+
+    def _perform(self, kind: str, step: Step, attempt: int, now: datetime) -> Receipt:
+        self.tenancy.pacer.take(self.stop.wait)
+        answer = self.tenancy.platform.perform(step)
+        verdict = judge(answer, step, attempt, self.tenancy.policy)
+        self._tell_gate(answer, verdict)
+        self.metrics.verdicts.of(kind, type(verdict).__name__.lower()).inc()
+        return Receipt(step, answer, verdict, now)
+
+    def _tell_gate(self, answer: Answer, verdict: Verdict) -> None:
+        gate = self.tenancy.gate
+        match answer:
+            case Failing() | NoAnswer() | Unreachable() | Garbled():
+                gate.failed(self.tenancy.policy.halt_probe)
+            case Throttled(after=after):
+                self.tenancy.pacer.postpone(after or self.tenancy.policy.retry_first)
+            case _:
+                if isinstance(verdict, Halt):
+                    gate.halt(verdict.cause, verdict.after)
+                else:
+                    gate.answered()
+
+    def _record(self, claim: Claim, aggregate: Aggregate, findings: tuple[Finding, ...], now: datetime) -> Aggregate:
+        if not findings:
+            return aggregate
+        recorded = self.ledger.record(claim, aggregate, findings, self.tenancy.policy, LEASE)
+        for kind, age in recorded.settled:
+            self.metrics.desired_age.of(kind).observe(max(0.0, age))
+        if any(finding.outcomes for finding in findings):
+            self.told()
+        return fold(aggregate, findings, now)
+
+    def _release(self, claim: Claim, *, look_again: datetime | None = None, again: _Again | None = None) -> None:
+        attempt = 0 if again is None else claim.attempt + again.counts
+        self.ledger.release(
+            claim,
+            due_in=None if again is None else again.seconds,
+            look_again=look_again,
+            attempt=attempt,
+            linger=self.tenancy.policy.linger,
+        )
+
+    def _spread(self) -> float:
+        """Lengthen a pause by up to a half, so that what failed together is not tried together."""
+        return 1.0 + self.jitter() / 2

@@ -1,0 +1,92 @@
+"""The publish loop: what the ledger has to tell goes to the broker until the broker has confirmed it.
+
+A crash between the confirm and the mark repeats an event under the same id; receivers drop the second.
+"""
+
+import threading
+from datetime import timedelta
+
+import structlog
+
+from adapter.broker import Failed, Message, Published, Publisher
+from adapter.ledger.ledger import Ledger
+from adapter.ledger.outbox import Pending
+from adapter.observe.metrics import Metrics
+
+BATCH = 500
+LEASE = timedelta(seconds=60)
+"""Longer than a batch may take to be confirmed."""
+
+IDLE = 0.5
+PAUSE = 1.0
+"""Seconds to wait after the broker did not take an event."""
+
+CONTENT_TYPE = "application/cloudevents+json"
+
+_log = structlog.get_logger()
+
+
+class Relay:
+    """Owns the outcome publisher; `turn` and `close` belong to one thread."""
+
+    def __init__(
+        self, publisher: Publisher, ledger: Ledger, *, exchange: str, metrics: Metrics, stop: threading.Event
+    ) -> None:
+        self._publisher = publisher
+        self._ledger = ledger
+        self._exchange = exchange
+        self._metrics = metrics
+        self._stop = stop
+        self._wake = threading.Event()
+
+    def nudge(self) -> None:
+        """Tell that there is something to publish."""
+        self._wake.set()
+
+    def turn(self) -> None:
+        """Publish one batch, or wait a moment for one."""
+        self._wake.clear()
+        if not self.publish_batch():
+            self._publisher.tick()
+            self._wake.wait(IDLE)
+
+    def publish_batch(self) -> bool:
+        """Publish what is pending, at most one batch; return whether the broker took any of it."""
+        pending = self._ledger.claim_outbox(BATCH, LEASE)
+        if not pending:
+            return False
+        receipts = self._publisher.publish([self._message(item) for item in pending])
+        published: list[int] = []
+        failed: list[tuple[int, str]] = []
+        for item, receipt in zip(pending, receipts, strict=True):
+            match receipt:
+                case Published():
+                    published.append(item.seq)
+                    self._metrics.outcomes_published.of(item.type).inc()
+                case Failed(reason=reason):
+                    failed.append((item.seq, reason))
+                    self._metrics.publish_failures.of(reason).inc()
+        self._ledger.mark_published(published, failed)
+        if failed:
+            _log.warning("publish_failed", count=len(failed), reasons=sorted({reason for _, reason in failed}))
+            self._stop.wait(PAUSE)
+        return bool(published)
+
+    def close(self) -> None:
+        """Publish once more what the last passes told, and say goodbye to the broker."""
+        while self.publish_batch():
+            pass
+        self._publisher.close()
+
+    def _message(self, item: Pending) -> Message:
+        return Message(
+            id=item.id,
+            exchange=self._exchange,
+            routing_key=f"{item.tenant}.{item.type}",
+            body=item.body,
+            headers={},
+            content_type=CONTENT_TYPE,
+            type=item.type,
+            timestamp=item.created_at,
+            correlation_id=item.cause,
+        )
