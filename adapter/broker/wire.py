@@ -22,8 +22,8 @@ OnMethod = Callable[[int, tuple[int, int], bytes, object], object]
 new_connection = cast("Callable[..., Any]", Connection)
 new_consumer = cast("Callable[..., Any]", Consumer)
 new_queue = cast("Callable[[str], object]", Queue)
-stock_frame_handler = cast("Callable[[object, OnMethod], OnFrame]", getattr(method_framing, "frame_handler"))  # noqa: B009
-encode = cast("Callable[[str, Sequence[object]], bytes]", getattr(serialization, "dumps"))  # noqa: B009
+stock_frame_handler = cast("Callable[[object, OnMethod], OnFrame]", getattr(method_framing, "frame_handler"))  # noqa: B009 - hides a half-known type
+encode = cast("Callable[[str, Sequence[object]], bytes]", getattr(serialization, "dumps"))  # noqa: B009 - hides a half-known type
 
 
 class WireMessage(Protocol):
