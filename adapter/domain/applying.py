@@ -31,11 +31,9 @@ def apply(record: Record | None, change: Change) -> Applied:
         started = Record(ref=change.ref, home=change.home or change.ref, status=_first_status(change))
         return Applied(_with(started, change, said), Merge.APPLIED)
     merged = merge(record.facets.get(change.facet), said)
-    if merged.merge is Merge.SUPERSEDED:
-        return Applied(record, merged.merge, merged.tie)
-    if merged.merge is Merge.UNCHANGED:
+    if merged.merge is not Merge.APPLIED:
         facets = {**record.facets, change.facet: merged.statement}
-        return Applied(replace(record, facets=facets, external_id=_external_id(facets)), merged.merge)
+        return Applied(replace(record, facets=facets, external_id=_external_id(facets)), merged.merge, merged.tie)
     after = replace(_with(record, change, merged.statement), status=_next_status(record, change))
     if after.home == record.home:
         return Applied(after, merged.merge, merged.tie)

@@ -82,13 +82,16 @@ def _statement_json(said: Statement) -> dict[str, Any]:
         written["since"] = _version_json(said.since)
     if said.external_id is not None:
         written["external_id"] = said.external_id
+    if said.replaced is not None:
+        written["replaced"] = _version_json(said.replaced)
     return written
 
 
 def _statement(written: Mapping[str, Any]) -> Statement:
     version = _version(written["version"])
     since = _version(written["since"]) if "since" in written else version
-    return Statement(version, since, written["data"], written.get("external_id"))
+    replaced = _version(written["replaced"]) if "replaced" in written else None
+    return Statement(version, since, written["data"], written.get("external_id"), replaced)
 
 
 def _version_json(version: Version) -> list[Any]:
