@@ -128,8 +128,8 @@ class _OneConnection(BaseAdapter):
 
     def _ready_socket(self) -> _TimedSocket:
         if (kept := self._socket) is not None:
-            quiet = monotonic() - self._idle_since < IDLE_LIMIT
-            if kept is self._connection.sock and quiet and not wait_for_read(kept.sock, timeout=0):
+            usable = self._connection.sock is kept and monotonic() - self._idle_since < IDLE_LIMIT
+            if usable and not wait_for_read(kept.sock, timeout=0):
                 return kept
             self._drop()  # closed by the other side, or holding bytes nobody asked for
         try:
