@@ -20,6 +20,8 @@ BOOKING = "booking"
 DEPARTURE = "departure"
 """A seat that a booking still holds in a sitting it has moved away from."""
 
+KINDS = (CANDIDATE, SITTING, BOOKING, DEPARTURE)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Ref:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from adapter.broker import Failed, Message, Published, Publisher
+from adapter.broker import Failed, Message, Published, Publisher, Receipt
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.outbox import Pending
 from adapter.observe.metrics import Metrics
@@ -55,7 +55,7 @@ class Relay:
         pending = self._ledger.claim_outbox(BATCH, LEASE)
         if not pending:
             return False
-        receipts = self._publisher.publish([self._message(item) for item in pending])
+        receipts = self._publish([self._message(item) for item in pending])
         published: list[int] = []
         failed: list[tuple[int, str]] = []
         for item, receipt in zip(pending, receipts, strict=True):
@@ -71,6 +71,14 @@ class Relay:
             _log.warning("publish_failed", count=len(failed), reasons=sorted({reason for _, reason in failed}))
             self._stop.wait(PAUSE)
         return bool(published)
+
+    def _publish(self, messages: list[Message]) -> list[Receipt]:
+        """Publish the batch; where the broker refused one of it and does not say which, one by one."""
+        receipts = self._publisher.publish(messages)
+        return [
+            self._publisher.publish([message])[0] if isinstance(r, Failed) and r.reason == "refused" else r
+            for message, r in zip(messages, receipts, strict=True)
+        ]
 
     def close(self) -> None:
         """Publish once more what the last passes told, and say goodbye to the broker."""

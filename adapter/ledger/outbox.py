@@ -12,6 +12,8 @@ from adapter.ledger.schema import outbox
 from adapter.ledger.sealing import Seal
 from adapter.ledger.upsert import insert_if_absent
 
+STEP_BACK = timedelta(seconds=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -101,7 +103,10 @@ def claim_pending(tx: Transaction, limit: int, lease: timedelta, seal: Seal) -> 
 
 
 def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[tuple[int, str]]) -> None:
-    """Mark what the broker has confirmed, and give back the rest with the reason."""
+    """Mark what the broker has confirmed, and give back the rest with the reason.
+
+    What failed steps back for `STEP_BACK`, so that events which cannot be published do not hold up the others.
+    """
     if published:
         tx.connection.execute(
             outbox.update()
@@ -110,4 +115,6 @@ def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[t
         )
     for reason in sorted({reason for _, reason in failed}):
         seqs = [seq for seq, why in failed if why == reason]
-        tx.connection.execute(outbox.update().where(outbox.c.seq.in_(seqs)).values(lease_until=None, failure=reason))
+        tx.connection.execute(
+            outbox.update().where(outbox.c.seq.in_(seqs)).values(lease_until=tx.now + STEP_BACK, failure=reason)
+        )

@@ -1,0 +1,407 @@
+"""The composition root: the only module that knows everybody. `build` wires one process, `App` runs it.
+
+Shutdown goes with the flow, so that nothing is begun that cannot be finished: first no more messages are
+taken, then no more work is claimed, then what was told is published, then the connections are closed.
+"""
+
+import os
+import platform
+import random
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+import structlog
+from prometheus_client import CollectorRegistry
+
+from adapter import __version__
+from adapter.broker import Consumer, Publisher, declare
+from adapter.cirrus.client import CirrusClient, ClientOptions
+from adapter.cirrus.paths import Paths
+from adapter.domain.handler import Handler
+from adapter.domain.records import KINDS
+from adapter.errors import AdapterError
+from adapter.flow.converge import Converger
+from adapter.flow.gate import Gate
+from adapter.flow.gauges import Gauges
+from adapter.flow.intake import Batching, Intake
+from adapter.flow.leases import Leases
+from adapter.flow.loop import Loop
+from adapter.flow.one_pass import Passes, Tenancy
+from adapter.flow.pacing import Pacer
+from adapter.flow.publish import Relay
+from adapter.flow.reader import REASONS, Reader
+from adapter.ledger.database import Database
+from adapter.ledger.ledger import Ledger
+from adapter.ledger.retention import Retention
+from adapter.ledger.sealing import Seal
+from adapter.observe.catalogue import HALT_REASONS, LOOPS
+from adapter.observe.heartbeats import Heartbeats
+from adapter.observe.metrics import Metrics
+from adapter.observe.ops_server import OpsServer
+from adapter.settings import Settings, TenantSettings
+
+SOURCE = "urn:cirrus-adapter"
+"""The CloudEvents source of every outcome."""
+
+DRAIN = 30.0
+"""Seconds that a stop may take; Kubernetes and systemd kill after as many more."""
+
+_log = structlog.get_logger()
+
+
+def utc_now() -> datetime:
+    """Return the host's time; the rest of the program is handed this function."""
+    return datetime.now(UTC)  # noqa: TID251 - the composition root is where time comes from
+
+
+def worker_name() -> str:
+    """Return a name that no other live process has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{int(utc_now().timestamp() * 1000)}"
+
+
+def open_database(settings: Settings, observe: Callable[[str, float, bool], None] = lambda *_: None) -> Database:
+    """Open the ledger's database; its folder is made when it is a file."""
+    url = sa.make_url(settings.ledger.read_url())
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    return Database(
+        settings.ledger.read_url(),
+        utc_now,
+        time.monotonic,
+        observe=observe,
+        pool_size=settings.ledger.pool_size,
+        timeout=settings.ledger.statement_timeout_s,
+    )
+
+
+def open_ledger(settings: Settings, observe: Callable[[str, float, bool], None] = lambda *_: None) -> Ledger:
+    """Open the ledger; whether it is migrated is for `Ledger.check` to say."""
+    return Ledger(
+        open_database(settings, observe),
+        source=SOURCE,
+        seal=Seal(settings.ledger.read_seal_keys()),
+        worker=worker_name(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The parts of one process, in the order of the flow."""
+
+    ledger: Ledger
+    intake: Intake
+    convergers: tuple[Converger, ...]
+    relay: Relay
+    platforms: tuple[CirrusClient, ...]
+    ops: OpsServer
+    loops: tuple[tuple[threading.Event, tuple[Loop, ...]], ...]
+
+
+class App:
+    """One process with all loops."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._asked = threading.Event()
+
+    @property
+    def ops_port(self) -> int:
+        """Port of /metrics, /livez and /readyz."""
+        return self._wiring.ops.port
+
+    def start(self) -> None:
+        """Start every loop; raises what makes a start pointless, and then nothing is running."""
+        self._wiring.ledger.check()
+        self._wiring.ops.start()
+        for _, loops in self._wiring.loops:
+            for loop in loops:
+                loop.start()
+        _log.info("started", version=__version__, port=self.ops_port)
+
+    def run(self) -> bool:
+        """Run until SIGTERM or SIGINT; return whether everything was finished in time."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self.start()
+        # A wait without a time-out would not let the signal's handler run on every platform.
+        while not self._asked.wait(1.0):
+            pass
+        return self.stop()
+
+    def stop(self, seconds: float = DRAIN) -> bool:
+        """Stop in the order of the flow; return whether everything was finished in time."""
+        until = time.monotonic() + seconds
+        wiring = self._wiring
+        finished = True
+        closers = (wiring.intake.close, self._close_convergers, wiring.relay.close, lambda: None)
+        for (stop, loops), close in zip(wiring.loops, closers, strict=True):
+            stop.set()
+            ended = all(loop.join(max(0.1, until - time.monotonic())) for loop in loops)
+            if ended:
+                with suppress(AdapterError):
+                    close()
+            finished = finished and ended
+        wiring.ops.stop()
+        for client in wiring.platforms:
+            client.close()
+        wiring.ledger.close()
+        _log.info("stopped", finished=finished)
+        return finished
+
+    def _close_convergers(self) -> None:
+        for converger in self._wiring.convergers:
+            converger.close()
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._asked.is_set():
+            # The second signal: somebody is in a hurry. Whatever is under way is found by read-back.
+            os._exit(128 + number)
+        _log.info("stopping", signal=signal.Signals(number).name)
+        self._asked.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stops:
+    """What tells each part of the flow to stop, in the order in which they are told."""
+
+    intake: threading.Event
+    converge: threading.Event
+    publish: threading.Event
+    last: threading.Event
+
+
+class _Builder:
+    """Makes the parts of one process from its settings."""
+
+    def __init__(self, settings: Settings, handlers: Sequence[Handler]) -> None:
+        self._settings = settings
+        self._handlers = handlers
+        self._registry = CollectorRegistry()
+        self._metrics = Metrics(self._registry)
+        self._topology = settings.broker.topology()
+        self._url = settings.broker.read_url()
+        self._ledger = open_ledger(settings, self._on_transaction)
+        self._stops = _Stops(threading.Event(), threading.Event(), threading.Event(), threading.Event())
+        self._heartbeats = Heartbeats(LOOPS, self._metrics, utc_now, time.monotonic)
+        self._connected: dict[str, bool] = {}
+        self._announce()
+
+    def wiring(self) -> Wiring:
+        """Put the parts together, along the flow."""
+        stops = self._stops
+        relay = self._relay()
+        clients = {slug: self._client(tenant) for slug, tenant in self._settings.tenants.items()}
+        convergers = tuple(
+            self._converger(tenant, clients[slug], relay) for slug, tenant in self._settings.tenants.items()
+        )
+        intake = self._intake(convergers)
+        return Wiring(
+            ledger=self._ledger,
+            intake=intake,
+            convergers=convergers,
+            relay=relay,
+            platforms=tuple(clients.values()),
+            ops=self._ops(),
+            loops=(
+                (stops.intake, (self._loop("intake", intake.turn, stops.intake),)),
+                (stops.converge, tuple(self._loop("converge", c.turn, stops.converge) for c in convergers)),
+                (stops.publish, (self._loop("publish", relay.turn, stops.publish),)),
+                (stops.last, self._last_loops()),
+            ),
+        )
+
+    def _loop(self, name: str, turn: Callable[[], None], stop: threading.Event) -> Loop:
+        return Loop(name, turn, self._heartbeats, stop)
+
+    def _last_loops(self) -> tuple[Loop, ...]:
+        stop = self._stops.last
+        gauges = Gauges(
+            self._ledger,
+            tuple(tenant.name for tenant in self._settings.tenants.values()),
+            _retention(self._settings),
+            metrics=self._metrics,
+            monotonic=time.monotonic,
+            stop=stop,
+        )
+        return (
+            self._loop("leases", Leases(self._ledger, stop).turn, stop),
+            self._loop("gauges", gauges.turn, stop),
+        )
+
+    def _intake(self, convergers: tuple[Converger, ...]) -> Intake:
+        broker = self._settings.broker
+        tenants = self._settings.tenants.values()
+
+        def nudge() -> None:
+            for converger in convergers:
+                converger.nudge()
+
+        consumer = Consumer(
+            self._url,
+            self._topology.intake_queue,
+            prefetch=broker.prefetch,
+            heartbeat=broker.heartbeat_s,
+            jitter=random.random,  # noqa: TID251 - the composition root is where chance comes from
+            on_state=self._on_connection("intake"),
+            stop=self._stops.intake,
+        )
+        tolerance = timedelta(seconds=self._settings.intake.future_tolerance_s)
+        return Intake(
+            consumer,
+            self._publisher("intake"),
+            self._ledger,
+            Reader(self._handlers, {tenant.name: tenant.id_mapping() for tenant in tenants}, tolerance),
+            topology=self._topology,
+            policies={tenant.name: tenant.to_policy() for tenant in tenants},
+            batching=Batching(broker.batch_size, broker.gather_ms / 1000),
+            metrics=self._metrics,
+            heartbeats=self._heartbeats,
+            clock=utc_now,
+            nudge=nudge,
+            stop=self._stops.intake,
+        )
+
+    def _converger(self, tenant: TenantSettings, client: CirrusClient, relay: Relay) -> Converger:
+        tenancy = Tenancy(
+            name=tenant.name,
+            policy=tenant.to_policy(),
+            platform=client,
+            gate=Gate(time.monotonic, self._on_halt(tenant.name)),
+            pacer=Pacer(tenant.calls_per_second, time.monotonic),
+            concurrency=tenant.concurrency,
+        )
+        return Converger(
+            Passes(
+                tenancy=tenancy,
+                ledger=self._ledger,
+                handlers={handler.kind: handler for handler in self._handlers},
+                metrics=self._metrics,
+                monotonic=time.monotonic,
+                jitter=random.random,  # noqa: TID251 - the composition root is where chance comes from
+                told=relay.nudge,
+                stop=self._stops.converge,
+            )
+        )
+
+    def _client(self, tenant: TenantSettings) -> CirrusClient:
+        return CirrusClient(
+            tenant.api_url(),
+            tenant.read_token,
+            paths=Paths.documented().overridden(tenant.paths),
+            options=ClientOptions(
+                external_attempts=tenant.policy.external_attempts,
+                upsert=tenant.upsert,
+                connect_timeout=tenant.connect_timeout_s,
+                read_timeout=tenant.read_timeout_s,
+                zone=ZoneInfo(tenant.zone),
+            ),
+            observe=self._on_call,
+            clock=utc_now,
+        )
+
+    def _relay(self) -> Relay:
+        return Relay(
+            self._publisher("publish"),
+            self._ledger,
+            exchange=self._topology.outcomes_exchange,
+            metrics=self._metrics,
+            stop=self._stops.publish,
+        )
+
+    def _publisher(self, loop: str) -> Publisher:
+        broker = self._settings.broker
+        return Publisher(
+            self._url,
+            window=broker.publish_window,
+            deadline=broker.publish_deadline_s,
+            heartbeat=broker.heartbeat_s,
+            on_state=self._on_connection(loop),
+        )
+
+    def _ops(self) -> OpsServer:
+        observe = self._settings.observe
+        return OpsServer(
+            observe.host,
+            observe.port,
+            self._registry,
+            self._heartbeats,
+            {"ledger": self._ledger_problem, "broker": self._broker_problem},
+            stall_after=observe.stall_after_s,
+        )
+
+    def _ledger_problem(self) -> str | None:
+        try:
+            self._ledger.check()
+        except AdapterError as error:
+            return str(error)
+        return None
+
+    def _broker_problem(self) -> str | None:
+        # The consumer's own state, not a connection of the probe's: that is what readiness is about.
+        return None if self._connected.get("intake") else "the intake has no connection to the broker"
+
+    def _announce(self) -> None:
+        outcomes = {kind for handler in self._handlers for kind in handler.outcomes}
+        self._metrics.expect(
+            tenants=[tenant.name for tenant in self._settings.tenants.values()],
+            event_types=[kind for handler in self._handlers for kind in handler.events],
+            kinds=KINDS,
+            outcome_types=sorted(outcomes),
+            dead_letter_reasons=REASONS,
+        )
+        self._metrics.build_info.of(__version__, "", platform.python_version()).set(1)
+
+    def _on_transaction(self, operation: str, seconds: float, failed: bool) -> None:  # noqa: FBT001 - an observer's shape
+        self._metrics.ledger_transaction.of(operation).observe(seconds)
+        if failed:
+            self._metrics.ledger_errors.of(operation).inc()
+
+    def _on_connection(self, loop: str) -> Callable[[bool], None]:
+        def observe(connected: bool) -> None:  # noqa: FBT001 - an observer's shape
+            self._metrics.broker_connected.of(loop).set(connected)
+            if connected and loop in self._connected:
+                self._metrics.broker_reconnects.of(loop).inc()
+            self._connected[loop] = connected
+
+        return observe
+
+    def _on_halt(self, tenant: str) -> Callable[[str | None], None]:
+        def observe(cause: str | None) -> None:
+            for reason in HALT_REASONS:
+                self._metrics.cirrus_tenant_halted.of(tenant, reason).set(reason == cause)
+            if cause is None:
+                _log.info("tenant_resumed", tenant=tenant)
+            else:
+                _log.error("tenant_halted", tenant=tenant, cause=cause)
+
+        return observe
+
+    def _on_call(self, operation: str, status: str, seconds: float, items: int) -> None:
+        self._metrics.cirrus_requests.of(operation, status).inc()
+        self._metrics.cirrus_request_seconds.of(operation).observe(seconds)
+        if items:
+            self._metrics.cirrus_items.of(operation).observe(items)
+
+
+def _retention(settings: Settings) -> Retention:
+    ledger = settings.ledger
+    return Retention(
+        journal=timedelta(days=ledger.journal_days),
+        messages=timedelta(days=ledger.messages_days),
+        outbox=timedelta(days=ledger.outbox_days),
+    )
+
+
+def build(settings: Settings, handlers: Sequence[Handler]) -> App:
+    """Declare the queues and exchanges and wire one process; nothing is started yet."""
+    declare(settings.broker.read_url(), settings.broker.topology())
+    return App(_Builder(settings, handlers).wiring())
