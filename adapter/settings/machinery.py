@@ -21,7 +21,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 class BrokerSettings(Section):
     """The message broker that the SIS's events come from and the outcomes go to."""
 
-    url: SecretStr | None = Field(default=None, examples=["amqp://user:password@127.0.0.1:5672/%2F"])
+    url: SecretStr | None = Field(default=None, examples=["amqp://guest:guest@127.0.0.1:5672/%2F"])
     """Address of the broker; several addresses of one cluster are divided by `;`. `run` needs it."""
 
     url_file: Path | None = Field(default=None, examples=["/run/secrets/broker-url"])
@@ -42,7 +42,7 @@ class BrokerSettings(Section):
     publish_window: int = Field(default=100, ge=1, le=10_000)
     """Outcome events that may be sent before the broker has confirmed the first of them."""
 
-    publish_deadline_s: Seconds = 10
+    publish_deadline_s: float = Field(default=10, gt=0, le=50)
     """Seconds in which a batch of outcome events has to be confirmed; what is late is sent again, with the same id."""
 
     events_exchange: AmqpName = "sis.events"
@@ -58,6 +58,9 @@ class BrokerSettings(Section):
 
     outcomes_exchange: AmqpName = "cirrus.events"
     """Topic exchange for the outcome events; the routing key is `<tenant>.<type>`."""
+
+    source: AmqpName = "cirrus-adapter"
+    """The attribute `source` of the outcome events; all processes that share a ledger use the same."""
 
     dead_letter_exchange: AmqpName = "cirrus-adapter.dead"
     """Topic exchange for messages that can never be read."""
@@ -151,12 +154,7 @@ class LedgerSettings(Section):
             try:
                 Fernet(key)
             except ValueError:
-                yield Fault(
-                    "seal_key",
-                    "it is no Fernet key",
-                    'make one with: python -c "from cryptography.fernet import Fernet;'
-                    ' print(Fernet.generate_key().decode())"',
-                )
+                yield Fault("seal_key", "it is no Fernet key", "make one with: cirrus-adapter ledger new-key")
 
     def read_url(self) -> str:
         """Return the ledger's address with its credentials."""

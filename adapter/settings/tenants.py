@@ -29,7 +29,7 @@ class TenantSettings(Section):
     """Where its Cirrus runs: `eu`, `eu-premium` (Premium hosting), `eu-rc` (release candidates), `ca` or `sg`. This or
     `base_url`."""
 
-    base_url: str | None = Field(default=None, examples=["https://api.cirrus.example"])
+    base_url: str | None = Field(default=None, examples=["http://127.0.0.1:8900"])
     """Address of the API, instead of `region`; without a path of its own, the documented path is added. Only https,
     but for this machine itself (the sandbox)."""
 
@@ -37,8 +37,8 @@ class TenantSettings(Section):
     """API token, from Admin > Webservices > External API in Cirrus. It decides whose data is touched."""
 
     token_file: Path | None = Field(default=None, examples=["/run/secrets/cirrus-token"])
-    """Name of a file that holds `token`, instead of `token`; it is read again each time the
-    token is asked for, so it can be replaced without a restart."""
+    """Name of a file that holds `token`, instead of `token`; it is read again each time that
+    the token is asked for, so it can be replaced without a restart."""
 
     zone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
     """Time zone in which times without one are read that Cirrus sends; as set in its External API settings."""

@@ -1,0 +1,47 @@
+"""The command line: one file per command or group of commands, all registered here, one line each."""
+
+from typing import Annotated
+
+import typer
+
+from adapter import __version__
+from adapter.cli import config, docs, events, sandbox
+from adapter.cli.console import Commands, put
+
+app = typer.Typer(
+    name="cirrus-adapter",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Bring what a student information system says of exams into Cirrus, and tell what became of it.",
+    epilog="Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 broker or ledger away, 130 interrupted.",
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - the shape of a callback
+    if wanted:
+        put(f"cirrus-adapter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    _ = version
+
+
+app.command("check-config", epilog=config.EXAMPLES)(config.check_config)
+app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
+app.command("docs", epilog=docs.EXAMPLES)(docs.docs)
+app.add_typer(events.app, name="events")
+
+
+def main() -> None:
+    """Run the command line; the console script of the package."""
+    app()
