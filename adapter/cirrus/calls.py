@@ -9,7 +9,19 @@ from adapter.cirrus.paths import RULE, sendable
 from adapter.cirrus.phrasebook import fold
 from adapter.cirrus.wire import Reading
 from adapter.domain import steps
-from adapter.domain.answers import Absent, AttemptsSeen, Content, Done, Phrase, Refused, Remark, Seated, Unsendable
+from adapter.domain.answers import (
+    Absent,
+    Accepted,
+    Answer,
+    AttemptsSeen,
+    Content,
+    Done,
+    Phrase,
+    Refused,
+    Remark,
+    Seated,
+    Unsendable,
+)
 
 Json = dict[str, Any]
 
@@ -48,7 +60,7 @@ class Call:
     undocumented: bool = False
 
 
-def call_for(step: steps.Step, dialect: bodies.Dialect, reading: Reading) -> Call | Unsendable | Refused:
+def call_for(step: steps.Step, dialect: bodies.Dialect, reading: Reading) -> Call | Answer:
     """Return the call that carries out a step, or why nothing is sent for it."""
     if (misfit := next((each for each in _ids(step, dialect) if not sendable(each)), None)) is not None:
         return Unsendable(misfit, RULE)
@@ -148,7 +160,7 @@ def _write(operation: str, external_id: str, body: Json) -> Call | Refused:
 
 def _seats(
     step: steps.PublishSchedule | steps.SeatCandidates, dialect: bodies.Dialect, reading: Reading
-) -> Call | Refused:
+) -> Call | Accepted | Refused:
     """Leave out whom Cirrus would not take, so that one mail address does not cost the others their seats."""
     held_back = {
         seat.profile.external_id: remark
@@ -157,7 +169,8 @@ def _seats(
     }
     seats = tuple(seat for seat in step.seats if seat.profile.external_id not in held_back)
     if held_back and not seats:
-        return Refused(0, tuple(held_back.values()))
+        nobody = Accepted(Seated({}, refused=held_back))
+        return nobody if isinstance(step, steps.SeatCandidates) else Refused(0, tuple(held_back.values()))
     if isinstance(step, steps.PublishSchedule):
         if (remark := bodies.refusal_of_pin(step.schedule)) is not None:
             return Refused(0, (remark,))

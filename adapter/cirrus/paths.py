@@ -6,7 +6,7 @@ another path by operation name, and where two are documented the other one is tr
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
 from urllib.parse import quote
@@ -67,7 +67,7 @@ DOCUMENTED = MappingProxyType(
 class Paths:
     """The route of each operation, by its name."""
 
-    routes: Mapping[str, Route] = DOCUMENTED
+    routes: Mapping[str, Route] = field(default_factory=lambda: DOCUMENTED)
 
     @classmethod
     def with_settings(cls, templates: Mapping[str, str]) -> Self:

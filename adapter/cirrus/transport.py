@@ -147,6 +147,8 @@ class _OneConnection(BaseAdapter):
             self._connection.request(request.method, request.path_url, request.body, request.headers)
             with self._connection.getresponse() as answer:
                 return _whole(answer)
+        except _Lost:
+            raise
         except (OSError, HTTPException, ValueError):
             raise _Lost(Lost.NO_ANSWER) from None
 
@@ -171,7 +173,8 @@ def _whole(answer: HTTPResponse) -> requests.Response:
     body = answer.read(LARGEST_ANSWER + 1)
     if len(body) > LARGEST_ANSWER:
         raise _Lost(Lost.OVERSIZED)
-    if answer.length:
+    unbounded = answer.length is None and not answer.chunked
+    if answer.length or (unbounded and not body):  # cut short, or in the middle of the headers
         raise _Lost(Lost.NO_ANSWER)
     response = requests.Response()
     response.status_code = answer.status

@@ -179,10 +179,11 @@ class _Spelling:
     """Maps ids back to how we spell them, whatever case Cirrus answers in; others' ids are nobody's business."""
 
     def __init__(self, asked: Iterable[str]) -> None:
-        self._ours = {name.lower(): name for name in asked}
+        exact = tuple(asked)
+        self._ours = {name.lower(): name for name in exact} | {name: name for name in exact}
 
     def of(self, name: str | None) -> str | None:
-        return None if name is None else self._ours.get(name.lower())
+        return None if name is None else self._ours.get(name) or self._ours.get(name.lower())
 
     def all_of(self, names: object) -> list[str]:
         if not isinstance(names, list):
