@@ -106,6 +106,10 @@ class Wiring:
     loops: tuple[tuple[threading.Event, tuple[Loop, ...]], ...]
 
 
+def _nothing() -> None:
+    pass
+
+
 class App:
     """One process with all loops."""
 
@@ -142,7 +146,12 @@ class App:
         until = time.monotonic() + seconds
         wiring = self._wiring
         finished = True
-        closers = (wiring.intake.close, self._close_convergers, wiring.relay.close, lambda: None)
+        closers: tuple[Callable[[], None], ...] = (
+            wiring.intake.close,
+            self._close_convergers,
+            wiring.relay.close,
+            _nothing,
+        )
         for (stop, loops), close in zip(wiring.loops, closers, strict=True):
             stop.set()
             ended = all(loop.join(max(0.1, until - time.monotonic())) for loop in loops)
@@ -296,7 +305,7 @@ class _Builder:
         return CirrusClient(
             tenant.api_url(),
             tenant.read_token,
-            paths=Paths.documented().overridden(tenant.paths),
+            paths=Paths.with_settings(tenant.paths),
             options=ClientOptions(
                 external_attempts=tenant.policy.external_attempts,
                 upsert=tenant.upsert,

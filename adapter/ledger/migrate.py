@@ -1,5 +1,6 @@
 """Migrations: run by command, checked at start; a worker never changes the schema on its own."""
 
+import logging
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,6 +13,9 @@ from adapter.errors import LedgerOutdated
 from adapter.ledger.database import Database
 
 FOLDER = Path(__file__).parent / "migrations"
+
+# Alembic tells at every look which dialect it found; only what goes wrong is worth a line.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def needed() -> str:
