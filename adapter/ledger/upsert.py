@@ -35,7 +35,8 @@ def insert_new(tx: Transaction, table: sa.Table, rows: Sequence[dict[str, Any]],
     """Insert rows that were looked for and not found; another worker's same row is a conflict."""
     for chunk in _chunks(rows):
         statement = _insert(tx, table).values(chunk).on_conflict_do_nothing(index_elements=list(key))
-        if tx.connection.execute(statement).rowcount != len(chunk):
+        done = tx.connection.execute(statement, execution_options={"preserve_rowcount": True})
+        if done.rowcount != len(chunk):
             raise LedgerConflict(f"another worker stored the same {table.name} first; it is run again")
 
 
