@@ -86,7 +86,7 @@ class TenantSettings(Section):
         yield from secret or _token_faults(self.read_token())
         try:
             ZoneInfo(self.zone)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             yield Fault("zone", "there is no such time zone", "give an IANA name such as Europe/Amsterdam")
 
         for operation, path in self.paths.items():

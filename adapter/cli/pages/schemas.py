@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
 from adapter.cli.pages.outcomes import MEANINGS, OUTCOMES
 from adapter.domain.envelope import LONGEST_NAME
@@ -26,8 +27,16 @@ def outcome_schemas() -> dict[str, dict[str, Any]]:
     return {kind: _schema(kind, OUTCOMES[kind].__doc__ or "", OUTCOMES[kind], incoming=False) for kind in types}
 
 
+class _Untitled(GenerateJsonSchema):
+    """Leaves out titles: they would repeat the names."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        _ = schema
+        return False
+
+
 def _schema(kind: str, meaning: str, model: type[BaseModel], *, incoming: bool) -> dict[str, Any]:
-    data = model.model_json_schema(ref_template="#/definitions/{model}")
+    data = model.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Untitled)
     definitions = data.pop("$defs", {})
     schema: dict[str, Any] = {
         "$schema": DRAFT,
