@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from adapter import __version__
-from adapter.cli import config, docs, events, sandbox
+from adapter.cli import config, docs, events, ledger, run, sandbox
 from adapter.cli.console import Commands, put
 
 app = typer.Typer(
@@ -36,6 +36,8 @@ def _options(
     _ = version
 
 
+app.command("run", epilog=run.EXAMPLES)(run.run)
+app.add_typer(ledger.app, name="ledger")
 app.command("check-config", epilog=config.EXAMPLES)(config.check_config)
 app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
 app.command("docs", epilog=docs.EXAMPLES)(docs.docs)
