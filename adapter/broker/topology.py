@@ -22,7 +22,8 @@ class Topology:
     """The names and limits of what is declared. On a live queue none of its arguments can be changed.
 
     `bindings` are the routing keys of `events_exchange` that the intake listens to. On brokers that
-    kombu emulates use exactly one, and no second queue with the same key.
+    kombu emulates use exactly one, and no second queue with the same key. `outcomes_queue` receives every
+    outcome, for those who have no queue of their own bound yet.
     """
 
     events_exchange: str = "sis.events"
@@ -32,6 +33,7 @@ class Topology:
     dead_letter_queue: str = "cirrus-adapter.dead"
     dead_letter_exchange: str = "cirrus-adapter.dead"
     delivery_limit: int = 50
+    outcomes_queue: str | None = None
 
     @property
     def exchanges(self) -> tuple[str, ...]:
@@ -45,8 +47,10 @@ class Topology:
         `x-delivery-limit: n` allows n + 1 deliveries; every message in flight is charged when a
         consumer dies, so the limit is far above what a healthy day needs.
         """
+        kept = {"x-queue-type": "quorum", "x-delivery-limit": _NO_REAL_LIMIT}
         return {
-            self.dead_letter_queue: {"x-queue-type": "quorum", "x-delivery-limit": _NO_REAL_LIMIT},
+            self.dead_letter_queue: kept,
+            **({self.outcomes_queue: kept} if self.outcomes_queue else {}),
             self.intake_queue: {
                 "x-queue-type": "quorum",
                 "x-delivery-limit": self.delivery_limit,
@@ -61,6 +65,7 @@ class Topology:
         """Queue, exchange and routing key of every binding."""
         return (
             (self.dead_letter_queue, self.dead_letter_exchange, "#"),
+            *(((self.outcomes_queue, self.outcomes_exchange, "#"),) if self.outcomes_queue else ()),
             *((self.intake_queue, self.events_exchange, key) for key in self.bindings),
         )
 

@@ -62,6 +62,10 @@ class BrokerSettings(Section):
     source: AmqpName = "cirrus-adapter"
     """The attribute `source` of the outcome events; all processes that share a ledger use the same."""
 
+    outcomes_queue: AmqpName | None = Field(default=None, examples=["sis.outcomes"])
+    """Queue to declare for all outcome events; not needed where the SIS binds queues of its own. An outcome that no
+    queue receives waits in the ledger."""
+
     dead_letter_exchange: AmqpName = "cirrus-adapter.dead"
     """Topic exchange for messages that can never be read."""
 
@@ -104,6 +108,7 @@ class BrokerSettings(Section):
             dead_letter_queue=self.dead_letter_queue,
             dead_letter_exchange=self.dead_letter_exchange,
             delivery_limit=self.delivery_limit,
+            outcomes_queue=self.outcomes_queue,
         )
 
 
