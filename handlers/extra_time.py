@@ -6,13 +6,16 @@ never added. Where a candidate's exams differ, the largest holds, so that nobody
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from adapter.domain.records import Record
 from adapter.domain.version import Statement
-from handlers.ooapi import Need
+from handlers.ooapi import LAST_YEAR, Need
 from handlers.people import NEEDS
+
+FOR_EVER = date(LAST_YEAR, 12, 31)
+"""Student systems write an end date in the year 9999 when they mean none."""
 
 
 def grant(minutes: int | None, percent: int | None) -> dict[str, int] | None:
@@ -50,24 +53,37 @@ def percentage(granted: Mapping[str, Any], duration: int) -> int:
 def booked_percentage(booking: Statement, candidate: Record | None, day: date, duration: int) -> int:
     """Return the extra time of one booking in percent, 0 without any.
 
-    The booking's own grant and the person's needs replace one another: the newer by time holds.
+    The booking's own grant and the person's needs replace one another: the newer by time holds, counted from
+    when it was first said, since a repetition changes nothing.
     """
     own: Mapping[str, Any] | None = booking.data.get("extra")
     needs = candidate.facets.get(NEEDS) if candidate is not None else None
-    if own is not None and (needs is None or booking.version.time >= needs.version.time):
+    if own is not None and (needs is None or booking.since.time >= needs.since.time):
         return percentage(own, duration)
     if needs is None:
         return 0
     return max((percentage(granted, duration) for granted in needs.data["grants"] if _counts(granted, day)), default=0)
 
 
-def standing_percentage(candidate: Record) -> int | None:
-    """Return what the person is granted for any exam whatever; grants in minutes wait for an exam."""
+def standing_percentage(candidate: Record, day: date) -> int | None:
+    """Return what the person is granted on a day for any exam whatever; grants in minutes wait for an exam."""
     needs = candidate.facets.get(NEEDS)
     if needs is None:
         return None
-    shares = [int(granted["percent"]) for granted in needs.data["grants"] if "percent" in granted]
-    return max(shares, default=0)
+    grants = [granted for granted in needs.data["grants"] if "percent" in granted and _counts(granted, day)]
+    return max((int(granted["percent"]) for granted in grants), default=0)
+
+
+def next_turn(candidate: Record, day: date) -> date | None:
+    """Return the next day on which one of the person's grants begins or has ended."""
+    needs = candidate.facets.get(NEEDS)
+    turns: list[date] = []
+    for granted in needs.data["grants"] if needs is not None else ():
+        if granted.get("from"):
+            turns.append(date.fromisoformat(granted["from"]))
+        if granted.get("until") and (until := date.fromisoformat(granted["until"])) < FOR_EVER:
+            turns.append(until + timedelta(days=1))
+    return min((turn for turn in turns if turn > day), default=None)
 
 
 def _counts(granted: Mapping[str, Any], day: date) -> bool:

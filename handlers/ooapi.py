@@ -8,10 +8,13 @@ import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 LONGEST_NAME = 500
 """Characters that Cirrus takes for a name (cirrus-api.md 1.1)."""
+
+FIRST_YEAR, LAST_YEAR = 2000, 2199
+"""Of any exam; what lies outside is a slip of the SIS, and would break sums with times."""
 
 
 def _clean(text: str) -> str:
@@ -20,19 +23,36 @@ def _clean(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    return _clean(" ".join(text.split()))
+
+
+def _written(given: object) -> object:
+    if not isinstance(given, str) or "-" not in given:
+        raise ValueError("a date written as in RFC 3339 was expected")
+    return given
+
+
 def _utc(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR} was expected")
     return moment.astimezone(UTC)
 
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_clean)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_clean)]
+Text = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_one_line)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_clean)]
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME), AfterValidator(_clean)
 ]
+Prefix = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_clean)]
 Mail = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=100, pattern=r"^[^@\s]+@[^@\s]+$")
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=100, pattern=r"^[^@\s]+@[^@\s]+$"),
+    AfterValidator(_clean),
 ]
-Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc)]
+Day = Annotated[date, BeforeValidator(_written)]
 Percent = Annotated[int, Field(ge=0, le=1000)]
 Minutes = Annotated[int, Field(ge=0, le=1440)]
 
@@ -55,8 +75,8 @@ class Need(Shape):
 
     code: Identifier
     description: Text | None = None
-    startDate: date | None = None  # noqa: N815 - the contract's spelling
-    endDate: date | None = None  # noqa: N815 - the contract's spelling
+    startDate: Day | None = None  # noqa: N815 - the contract's spelling
+    endDate: Day | None = None  # noqa: N815 - the contract's spelling
     additionalTimeInMin: Minutes | None = None  # noqa: N815 - the contract's spelling
     extraTimePercentage: Percent | None = None  # noqa: N815 - the contract's spelling
 
@@ -67,7 +87,7 @@ class Person(Shape):
     personId: Identifier  # noqa: N815 - the contract's spelling
     primaryCode: Code  # noqa: N815 - the contract's spelling
     givenName: Name = Field(repr=False)  # noqa: N815 - the contract's spelling
-    surnamePrefix: Text | None = Field(default=None, repr=False)  # noqa: N815 - the contract's spelling
+    surnamePrefix: Prefix | None = Field(default=None, repr=False)  # noqa: N815 - the contract's spelling
     surname: Name = Field(repr=False)
     displayName: Text | None = Field(default=None, repr=False)  # noqa: N815 - the contract's spelling
     mail: Mail = Field(repr=False)
@@ -81,7 +101,7 @@ class Organisation(Shape):
 
     organisationId: Identifier  # noqa: N815 - the contract's spelling
     primaryCode: Code  # noqa: N815 - the contract's spelling
-    name: Text
+    name: Name
 
 
 class Component(Shape):

@@ -5,6 +5,7 @@ by the person's sequence), and in passing by bookings (facet `mention`, guarded 
 booking's sequence counts bookings). The newer of the two by time is what holds.
 """
 
+from datetime import date, datetime
 from typing import Any
 
 from adapter.domain.envelope import Envelope
@@ -13,7 +14,7 @@ from adapter.domain.policy import Policy
 from adapter.domain.records import CANDIDATE, Change, Record, Ref
 from adapter.domain.steps import Profile
 from adapter.domain.verdict import Reason
-from adapter.domain.version import Rank, Statement
+from adapter.domain.version import Rank, Statement, utc_time
 from handlers.ooapi import Code, Person
 
 PERSON = "person"
@@ -60,6 +61,7 @@ def person_change(envelope: Envelope, person: Person, mapping: IdMapping, *, men
         statement=Statement.first(version, data),
         external_id=external_id,
         mention=mention,
+        ripples=True,
     )
 
 
@@ -82,6 +84,12 @@ def withdrawal(record: Record) -> Statement | None:
     if not enrolments or any(said.data["active"] for said in enrolments):
         return None
     return max(enrolments, key=lambda said: (said.version.time, said.version.event_id))
+
+
+def left_before(left: Statement, day: date) -> bool:
+    """Tell whether a withdrawal covers a day: from the end date that the SIS names, else from when it said so."""
+    ended: str = left.data["ended"] or left.since.time.date().isoformat()
+    return day.isoformat() >= ended
 
 
 def obstacle(record: Record) -> Reason | None:
@@ -114,6 +122,21 @@ def in_cirrus(record: Record) -> bool:
     """Tell whether Cirrus is known to have this candidate."""
     seen: dict[str, Any] | None = record.confirmed.get("seen")
     return seen is not None and not seen.get("absent")
+
+
+def is_later(one: str, other: str | None) -> bool:
+    """Compare two noted moments; anything is later than never."""
+    return other is None or utc_time(one) > utc_time(other)
+
+
+def profile_extra_at(record: Record, moment: datetime) -> int:
+    """Return the extra time that the profile held at a moment, as far as it was us who changed it since."""
+    percent = profile_extra(record)
+    for change in reversed(record.confirmed.get("extra_changes", [])):
+        if utc_time(change["at"]) <= moment:
+            break
+        percent = int(change["before"])
+    return percent
 
 
 def profile_extra(record: Record) -> int:

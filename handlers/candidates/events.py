@@ -1,9 +1,8 @@
 """The shapes of the events about a student."""
 
-from datetime import date
 from typing import Literal
 
-from handlers.ooapi import Code, Identifier, Need, Person, Shape, Text
+from handlers.ooapi import Code, Day, Identifier, Need, Person, Shape, Text
 
 
 class Programme(Shape):
@@ -20,9 +19,9 @@ class Enrolment(Shape):
     associationId: Identifier  # noqa: N815 - the contract's spelling
     state: Literal["pending", "associated", "canceled", "queued", "denied", "finished"]
     offering: Programme | None = None
-    startDate: date | None = None  # noqa: N815 - the contract's spelling
-    expectedEndDate: date | None = None  # noqa: N815 - the contract's spelling
-    finalEndDate: date | None = None  # noqa: N815 - the contract's spelling
+    startDate: Day | None = None  # noqa: N815 - the contract's spelling
+    expectedEndDate: Day | None = None  # noqa: N815 - the contract's spelling
+    finalEndDate: Day | None = None  # noqa: N815 - the contract's spelling
 
 
 class StudentEnrolled(Shape):

@@ -1,17 +1,17 @@
 """The plan for one candidate: read it once, then create it, or change only what differs."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 
-from adapter.domain.findings import Dismissed, Finding, Plan, Settled, Waits
+from adapter.domain.findings import Continues, Dismissed, Finding, Plan, Settled, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import BOOKING, Aggregate, Record
 from adapter.domain.steps import ChangeCandidate, CreateCandidate, Profile, ReadCandidate
 from adapter.domain.verdict import Reason
 from adapter.domain.version import fingerprint
 from handlers import said
-from handlers.extra_time import booked_percentage, standing_percentage
-from handlers.people import ENROLMENT, obstacle, person_of, profile
+from handlers.extra_time import booked_percentage, next_turn, standing_percentage
+from handlers.people import ENROLMENT, is_later, obstacle, person_of, profile
 from handlers.sittings.translate import SEAT
 from handlers.sittings.view import SittingView, booking_is_live
 
@@ -39,13 +39,24 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     extra = extra_time(aggregate, now)
     wanted = profile(record, extra.percent, policy)
     seen = record.confirmed.get("seen")
-    if seen is None or aggregate.unsure:
+    if aggregate.unsure and seen is not None:
+        # Forgotten before the call: should the read fail too, the next plan still reads first.
+        forgotten = Finding(record.ref, Continues(), confirmed={**record.confirmed, "seen": None})
+        return Plan(steps=(ReadCandidate(wanted.external_id),), findings=(forgotten,))
+    if seen is None or _missed(aggregate, record):
         return Plan(steps=(ReadCandidate(wanted.external_id),))
     if seen.get("absent"):
         return Plan(steps=(CreateCandidate(wanted, _hierarchies(record)),))
     if fields := differing(wanted, seen):
         return Plan(steps=(ChangeCandidate(wanted, fields),))
     return Plan(findings=(_confirmed(aggregate, record, wanted),), look_again=extra.until)
+
+
+def _missed(aggregate: Aggregate, record: Record) -> bool:
+    """Tell whether Cirrus has denied knowing the candidate since it was last read."""
+    read_at = record.confirmed.get("read_at")
+    denials = (booking.confirmed.get("unknown_at") for booking in aggregate.related.values())
+    return any(denied is not None and is_later(denied, read_at) for denied in denials)
 
 
 def extra_time(aggregate: Aggregate, now: datetime) -> ExtraTime:
@@ -60,13 +71,16 @@ def extra_time(aggregate: Aggregate, now: datetime) -> ExtraTime:
             continue
         booked = booking.facets[SEAT]
         shares.append((booked_percentage(booked, aggregate.root, sitting.start.date(), sitting.minutes), sitting.end))
-    standing = standing_percentage(aggregate.root)
+    standing = standing_percentage(aggregate.root, now.date())
+    turn = next_turn(aggregate.root, now.date())
+    turns = [] if turn is None else [datetime.combine(turn, time(), UTC)]
     largest = max((share for share, _ in shares), default=0)
     percent = max(largest, standing or 0)
     if percent == 0 and standing is None and "extra_set" not in aggregate.root.confirmed:
-        return ExtraTime(None)
-    last = max((end for share, end in shares if share == percent), default=None)
-    return ExtraTime(percent, last if percent > (standing or 0) else None)
+        return ExtraTime(None, min(turns, default=None))
+    if percent > (standing or 0):
+        turns.append(max(end for share, end in shares if share == percent))
+    return ExtraTime(percent, min(turns, default=None))
 
 
 def differing(wanted: Profile, seen: dict[str, object]) -> frozenset[str]:
@@ -112,7 +126,8 @@ def _confirmed(aggregate: Aggregate, record: Record, wanted: Profile) -> Finding
             "extraTimePercentage": wanted.extra_time,
         },
     )
-    return Finding(aggregate.ref, Settled(), outcomes=(outcome,), note="as the SIS says")
+    told = {name: value for name, value in record.confirmed.items() if name != "changed"}
+    return Finding(aggregate.ref, Settled(), confirmed=told, outcomes=(outcome,), note="as the SIS says")
 
 
 def rejected(record: Record, reason: Reason) -> Finding:

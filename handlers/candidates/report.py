@@ -12,6 +12,9 @@ from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Uns
 from adapter.domain.version import utc_text
 from handlers.candidates.plan import rejected
 
+KEPT_CHANGES = 10
+"""Of the extra time; more of them within one exam's preparation are not worth telling apart."""
+
 
 def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Finding, ...]:  # noqa: ARG001 - one signature for every handler
     """Return what is known of the candidate after one step."""
@@ -37,22 +40,25 @@ def _learnt(known: dict[str, Any], receipt: Receipt) -> dict[str, Any]:
     match receipt.step:
         case CreateCandidate(profile=profile):
             known |= {"seen": _shown(profile), "changed": ["created"]}
-            _note_extra_time(known, profile, receipt)
+            known["read_at"] = utc_text(receipt.at)
+            _note_extra_time(known, 0, profile.extra_time, receipt)
         case ChangeCandidate(profile=profile, fields=fields):
-            seen = {**known["seen"], **{field: getattr(profile, field) for field in fields}}
-            known |= {"seen": seen, "changed": sorted(fields)}
+            before = known["seen"]
+            known |= {"seen": {**before, **{field: getattr(profile, field) for field in fields}}}
+            known["changed"] = sorted({*known.get("changed", []), *fields})
             if "extra_time" in fields:
-                _note_extra_time(known, profile, receipt)
+                _note_extra_time(known, before.get("extra_time") or 0, profile.extra_time, receipt)
         case _:
             known["seen"] = _read(receipt)
-            known.setdefault("changed", [])
+            known["read_at"] = utc_text(receipt.at)
     return known
 
 
-def _note_extra_time(known: dict[str, Any], profile: Profile, receipt: Receipt) -> None:
-    if profile.extra_time is not None:
-        known["extra_set"] = profile.extra_time
-        known["extra_at"] = utc_text(receipt.at)
+def _note_extra_time(known: dict[str, Any], before: int, after: int | None, receipt: Receipt) -> None:
+    """Keep when the extra time changed: Cirrus honours what the profile held as it prepared the exam."""
+    if after is not None:
+        changes = [*known.get("extra_changes", []), {"at": utc_text(receipt.at), "before": before}]
+        known |= {"extra_set": after, "extra_changes": changes[-KEPT_CHANGES:]}
 
 
 def _shown(profile: Profile) -> dict[str, Any]:

@@ -48,7 +48,6 @@ def _enrolled(envelope: Envelope, person: Person, enrolment: Enrolment, mapping:
         enrolment.offering.primaryCode.code if enrolment.offering and enrolment.offering.primaryCode else None
     )
     mapped = mapping.hierarchies.get(programme) if programme else None
-    ended = enrolment.finalEndDate or envelope.time.date()
     yield Change(
         ref=candidate_ref(person.personId),
         facet=ENROLMENT + enrolment.associationId,
@@ -57,10 +56,10 @@ def _enrolled(envelope: Envelope, person: Person, enrolment: Enrolment, mapping:
             {
                 "active": active,
                 "hierarchy": mapped.external_id if mapped else None,
-                "ended": None if active else ended.isoformat(),
+                "ended": enrolment.finalEndDate.isoformat() if enrolment.finalEndDate and not active else None,
             },
         ),
-        ripples=not active,
+        ripples=True,
     )
 
 

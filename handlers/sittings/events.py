@@ -4,7 +4,19 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from handlers.ooapi import Code, Component, Identifier, Minutes, Moment, Organisation, Percent, Person, Shape, Text
+from handlers.ooapi import (
+    Code,
+    Component,
+    Identifier,
+    Minutes,
+    Moment,
+    Organisation,
+    Percent,
+    Person,
+    Shape,
+    Text,
+    Title,
+)
 
 
 class ExamScheduled(Shape):
@@ -12,7 +24,7 @@ class ExamScheduled(Shape):
 
     offeringId: Identifier  # noqa: N815 - the contract's spelling
     primaryCode: Code  # noqa: N815 - the contract's spelling
-    name: Text
+    name: Title
     component: Component
     startDateTime: Moment  # noqa: N815 - the contract's spelling
     endDateTime: Moment  # noqa: N815 - the contract's spelling

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapter.domain.findings import Finding, Plan, Settled, Task, Waits
+from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
 from adapter.domain.records import SITTING, Aggregate, Record, Ref, Status
 from adapter.domain.steps import Step
@@ -12,7 +13,7 @@ from handlers import said
 from handlers.sittings import outcomes, tasks
 from handlers.sittings.seats import Booked, Seats, largest_extra
 from handlers.sittings.translate import LIFE
-from handlers.sittings.view import SittingView, booking_is_live, holds_seat
+from handlers.sittings.view import SittingView, booking_is_live, holds_seat, is_canceled
 
 
 def follow_up(
@@ -20,13 +21,13 @@ def follow_up(
 ) -> Plan:
     """Return the plan: the steps, and a finding for every member that no step will decide."""
     findings: list[Finding] = [outcomes.booking_rejected(member.record, reason) for member, reason in seats.refused]
-    findings += [outcomes.booking_cancelled(member, sitting) for member in seats.gone]
+    findings += [outcomes.booking_cancelled(member, sitting.life) for member in seats.gone]
     findings += [_seated(aggregate, member, sitting, now, policy) for member in seats.seated]
     findings += _surplus(aggregate, seats.surplus, sitting, now)
     findings += _waiting(seats, sitting, steps, now, policy)
     if not steps:
         findings += _root(aggregate, sitting, now, policy)
-        findings = _closing(aggregate, sitting, findings, now)
+        findings = list(close_tasks(aggregate, sitting, findings, now))
     return Plan(steps, tuple(findings), _look_again(aggregate, sitting, findings, now, policy))
 
 
@@ -56,8 +57,8 @@ def _seated(aggregate: Aggregate, member: Booked, sitting: SittingView, now: dat
 def _surplus(aggregate: Aggregate, surplus: Iterable[Booked], sitting: SittingView, now: datetime) -> Iterator[Finding]:
     for member in surplus:
         if now >= sitting.end:
-            yield outcomes.booking_cancelled(member, sitting)
-        elif sitting.known.activated:
+            yield outcomes.booking_cancelled(member, sitting.life)
+        elif sitting.known.activated or member.record.status in (Status.MANUAL, Status.REJECTED):
             yield outcomes.handed(aggregate.tenant, member.record, tasks.remove_candidate(member, sitting), settle=True)
 
 
@@ -70,22 +71,25 @@ def _waiting(
         wants = Waits(member.record.about, "the candidate in Cirrus", demand=True)
         yield waiting(member, wants, sitting, now, policy)
     if not steps:
-        for member in seats.ready:
+        for member in (*seats.ready, *seats.relinked):
             yield waiting(member, Waits(sitting.record.ref, "the exam in Cirrus"), sitting, now, policy)
 
 
 def waiting(member: Booked, wants: Waits, sitting: SittingView | None, now: datetime, policy: Policy) -> Finding:
     """Let a booking wait, and tell so after the grace period and again as the exam nears."""
     record = member.record
-    since = record.wanting.since if record.wanting is not None else now
-    stages: list[str] = []
-    if now - since >= policy.pending_after:
-        stages.append("grace")
-    if stages and sitting is not None and sitting.start - now <= policy.pending_near:
-        stages.append("near")
     kind, key = (wants.ref.kind, wants.ref.key) if wants.ref is not None else (wants.reason, None)
-    told = tuple(outcomes.booking_pending(record, stage, kind, key, sitting) for stage in stages)
+    told: tuple[Outcome, ...] = ()
+    if now >= _grace_end(record, sitting, now, policy):
+        near = sitting is not None and sitting.start - now <= policy.pending_near
+        told = (outcomes.booking_pending(record, "near" if near else "grace", kind, key, sitting),)
     return Finding(record.ref, wants, outcomes=told, note=f"waits for {wants.reason}")
+
+
+def _grace_end(record: Record, sitting: SittingView | None, now: datetime, policy: Policy) -> datetime:
+    """Return until when a booking waits in silence: for the grace period, and never into the exam's preparation."""
+    grace = (record.wanting.since if record.wanting is not None else now) + policy.pending_after
+    return grace if sitting is None else min(grace, sitting.start - policy.preparation)
 
 
 def _root(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Iterator[Finding]:
@@ -102,10 +106,13 @@ def _root(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Pol
         yield Finding(record.ref, Settled(), outcomes=(outcomes.exam_confirmed(sitting, state),), note=state)
 
 
-def _closing(aggregate: Aggregate, sitting: SittingView, findings: list[Finding], now: datetime) -> list[Finding]:
-    """Close the open tasks that nobody asks for any more."""
+def close_tasks(
+    aggregate: Aggregate, sitting: SittingView, findings: Iterable[Finding], now: datetime
+) -> tuple[Finding, ...]:
+    """Return the findings with the open tasks closed that nobody asks for any more."""
+    findings = tuple(findings)
     needed = {(task.ref, task.name) for finding in findings for task in finding.tasks}
-    if not sitting.known.exists and now < sitting.end:
+    if not sitting.known.exists and not sitting.canceled and now < sitting.end:
         needed.add((sitting.record.ref, tasks.PREPARE_ASSESSMENT))
     by_ref = {finding.ref: finding for finding in findings}
     records = {record.ref: record for record in (sitting.record, *aggregate.members)}
@@ -115,7 +122,7 @@ def _closing(aggregate: Aggregate, sitting: SittingView, findings: list[Finding]
         finding = by_ref.get(task.ref) or Finding(task.ref, Settled())
         told = said.closed(records.get(task.ref), task.ref, task.id, task.name)
         by_ref[task.ref] = replace(finding, outcomes=(*finding.outcomes, told), closes=(*finding.closes, task.name))
-    return list(by_ref.values())
+    return tuple(by_ref.values())
 
 
 def _look_again(
@@ -133,33 +140,38 @@ def _look_again(
     members = {member.ref: member for member in aggregate.members}
     if any(isinstance(finding.state, Waits) for finding in findings):
         moments += [sitting.start - policy.preparation, sitting.start - policy.pending_near, sitting.end]
-        moments += _grace_ends(findings, members, now, policy)
+        moments += _grace_ends(findings, members, sitting, now, policy)
     return min((moment for moment in moments if moment > now), default=None)
 
 
 def _grace_ends(
-    findings: Iterable[Finding], members: dict[Ref, Record], now: datetime, policy: Policy
+    findings: Iterable[Finding],
+    members: dict[Ref, Record],
+    sitting: SittingView | None,
+    now: datetime,
+    policy: Policy,
 ) -> Iterator[datetime]:
     for finding in findings:
         if isinstance(finding.state, Waits) and (record := members.get(finding.ref)) is not None:
-            yield (record.wanting.since if record.wanting is not None else now) + policy.pending_after
+            yield _grace_end(record, sitting, now, policy)
 
 
 def without_timetable(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     """Plan for a sitting that bookings speak of and the SIS has not scheduled yet."""
     root = aggregate.root
     life = root.facets.get(LIFE) if root is not None else None
-    canceled = life is not None and bool(life.data["canceled"])
     findings: list[Finding] = []
     if root is not None and root.open:
         findings.append(Finding(root.ref, Settled(), note="cancelled before it was scheduled"))
     for record in aggregate.members:
         member = Booked(record, aggregate.related.get(record.about) if record.about else None, live=False)
-        if canceled or (record.open and not booking_is_live(record) and not holds_seat(record)):
-            findings.append(outcomes.booking_cancelled(member, None))
-        elif record.open:
+        if not record.open:
+            continue
+        if is_canceled(life) or (not booking_is_live(record) and not holds_seat(record)):
+            findings.append(outcomes.booking_cancelled(member, life))
+        else:
             wants = Waits(Ref(SITTING, aggregate.ref.key), "the exam in the SIS")
             findings.append(waiting(member, wants, None, now, policy))
     members = {member.ref: member for member in aggregate.members}
-    moments = [moment for moment in _grace_ends(findings, members, now, policy) if moment > now]
+    moments = [moment for moment in _grace_ends(findings, members, None, now, policy) if moment > now]
     return Plan(findings=tuple(findings), look_again=min(moments, default=None))

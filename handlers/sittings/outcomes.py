@@ -4,13 +4,13 @@ from adapter.domain.findings import Continues, Dismissed, Finding, Handed, Settl
 from adapter.domain.outcomes import Outcome
 from adapter.domain.records import BOOKING, Record
 from adapter.domain.verdict import Reason
-from adapter.domain.version import utc_text
+from adapter.domain.version import Statement, utc_text
 from handlers import said
 from handlers.people import withdrawal
 from handlers.sittings.seats import Booked
-from handlers.sittings.tasks import booking_label
-from handlers.sittings.translate import LIFE, SEAT
-from handlers.sittings.view import SittingView
+from handlers.sittings.tasks import booking_label, statement_of
+from handlers.sittings.translate import SEAT
+from handlers.sittings.view import SittingView, booking_is_live, is_canceled
 
 
 def exam_confirmed(sitting: SittingView, state: str) -> Outcome:
@@ -53,7 +53,7 @@ def booking_confirmed(member: Booked, sitting: SittingView) -> Finding:
     outcome = said.about(
         member.record,
         said.BOOKING_CONFIRMED,
-        booking_label(member.record),
+        f"{booking_label(member.record)}/{member.in_force}",
         {
             "associationId": member.record.ref.key,
             "offeringId": sitting.record.ref.key,
@@ -99,23 +99,30 @@ def booking_rejected(record: Record, reason: Reason) -> Finding:
     return Finding(record.ref, Dismissed(reason), outcomes=(outcome,), note=reason.code)
 
 
-def booking_cancelled(member: Booked, sitting: SittingView | None) -> Finding:
-    """Tell that no seat is held for this booking any more; of a departure nothing is told."""
+def booking_cancelled(member: Booked, life: Statement | None) -> Finding:
+    """Tell that no seat is held for this booking any more; of a departure nothing is told.
+
+    `life` is what was last said of the exam's life. A booking that the SIS itself did not cancel has lapsed:
+    it stands again when its exam or its student does.
+    """
     record = member.record
     if record.ref.kind != BOOKING:
         return Finding(record.ref, Settled(), confirmed={}, note="off the former sitting")
-    causes = [booking_label(record)]
-    reason = (record.data(SEAT) or {}).get("reason")
-    if sitting is not None and sitting.canceled:
-        causes.append(sitting.record.facets[LIFE].label)
-        reason = sitting.record.facets[LIFE].data.get("reason") or "the exam was cancelled"
+    causes = [statement_of(record).label]
+    reason: str | None = None
+    if not booking_is_live(record):
+        reason = record.facets[SEAT].data.get("reason")
+    elif life is not None and is_canceled(life):
+        causes.append(life.label)
+        reason = life.data.get("reason") or "the exam was cancelled"
     elif member.candidate is not None and (left := withdrawal(member.candidate)) is not None:
         causes.append(left.label)
-        reason = reason or "the student has left the programme"
+        reason = "the student has left the programme"
+    answers = "/".join(causes)
     outcome = said.about(
         record,
         said.BOOKING_CANCELLED,
-        "/".join(causes),
+        answers,
         {
             "associationId": record.ref.key,
             "offeringId": record.home.key,
@@ -123,7 +130,8 @@ def booking_cancelled(member: Booked, sitting: SittingView | None) -> Finding:
             "reason": reason,
         },
     )
-    return Finding(record.ref, Settled(), confirmed={}, outcomes=(outcome,), note="no seat")
+    left_over = {"lapsed": answers} if booking_is_live(record) else {}
+    return Finding(record.ref, Settled(), confirmed=left_over, outcomes=(outcome,), note="no seat")
 
 
 def booking_pending(record: Record, stage: str, kind: str, key: str | None, sitting: SittingView | None) -> Outcome:

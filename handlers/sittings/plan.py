@@ -5,9 +5,10 @@ differ; who has to be seated, who taken off; is it time to activate; what does a
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
-from adapter.domain.findings import Finding, Handed, Plan, Settled, State, Waits
+from adapter.domain.findings import Continues, Finding, Handed, Plan, Settled, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Ref, Status
 from adapter.domain.steps import (
@@ -25,9 +26,9 @@ from adapter.domain.steps import (
 )
 from adapter.domain.verdict import Reason
 from handlers.sittings import outcomes, tasks
-from handlers.sittings.follow_up import follow_up, waiting, without_timetable
-from handlers.sittings.seats import Booked, Seats, largest_extra, seat_of, sort_seats
-from handlers.sittings.view import SittingView
+from handlers.sittings.follow_up import close_tasks, follow_up, waiting, without_timetable
+from handlers.sittings.seats import EXAM_REJECTED, Booked, Seats, largest_extra, seat_of, sort_seats
+from handlers.sittings.view import SittingView, booking_is_live, holds_seat
 
 
 def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
@@ -37,7 +38,11 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
         return without_timetable(aggregate, now, policy)
     if (reason := _obstacle(sitting)) is not None:
         return _refuse_all(aggregate, sitting, reason)
-    if aggregate.unsure or sitting.known.doubt or _recheck_due(aggregate, sitting, now, policy):
+    if aggregate.unsure and not sitting.known.doubt:
+        # Noted before the call: should the read fail too, the next plan still reads first.
+        doubted = Finding(sitting.record.ref, Continues(), confirmed=replace(sitting.known, doubt=True).data())
+        return Plan(steps=(ReadSchedule(sitting.external_id),), findings=(doubted,))
+    if sitting.known.doubt or _recheck_due(aggregate, sitting, now, policy):
         return Plan(steps=(ReadSchedule(sitting.external_id),))
     if sitting.canceled:
         return _cancel(aggregate, sitting, now, policy)
@@ -60,9 +65,20 @@ def _obstacle(sitting: SittingView) -> Reason | None:
 
 
 def _refuse_all(aggregate: Aggregate, sitting: SittingView, reason: Reason) -> Plan:
-    told = Reason("exam-rejected", f"The exam cannot be brought into Cirrus: {reason.text}")
-    findings = [outcomes.booking_rejected(member, told) for member in aggregate.members if member.open]
-    return Plan(findings=(outcomes.exam_rejected(sitting, reason), *findings))
+    told = Reason(EXAM_REJECTED, f"The exam cannot be brought into Cirrus: {reason.text}")
+    findings: list[Finding] = [outcomes.exam_rejected(sitting, reason)]
+    for member in aggregate.members:
+        if not member.open:
+            continue
+        booked = Booked(member, aggregate.related.get(member.about) if member.about else None, live=False)
+        if booking_is_live(member) and not sitting.canceled:
+            findings.append(outcomes.booking_rejected(member, told))
+        elif not booked.seated:
+            findings.append(outcomes.booking_cancelled(booked, sitting.life))
+        else:
+            task = tasks.remove_candidate(booked, sitting)
+            findings.append(outcomes.handed(aggregate.tenant, member, task, settle=True))
+    return Plan(findings=tuple(findings))
 
 
 def _recheck_due(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> bool:
@@ -73,10 +89,10 @@ def _recheck_due(aggregate: Aggregate, sitting: SittingView, now: datetime, poli
 
 
 def _steps(aggregate: Aggregate, sitting: SittingView, seats: Seats, now: datetime, policy: Policy) -> Iterable[Step]:
-    if sitting.known.tried_at is not None and now - sitting.known.tried_at < policy.recheck:
+    if now >= sitting.end or (sitting.known.tried_at is not None and now - sitting.known.tried_at < policy.recheck):
         return
     if not sitting.known.exists:
-        yield from _create(aggregate, sitting, seats, now, policy)
+        yield from _create(aggregate, sitting, seats, policy)
         return
     wanted = sitting.schedule(largest_extra(aggregate, sitting, policy))
     if not sitting.known.activated and sitting.differs(wanted):
@@ -89,15 +105,14 @@ def _steps(aggregate: Aggregate, sitting: SittingView, seats: Seats, now: dateti
         for batch in batches(seats.ready, size):
             yield ListCandidates(sitting.external_id, tuple(str(m.candidate_id) for m in batch))
     if not sitting.known.activated:
-        for batch in batches(seats.surplus, size):
+        by_api = [member for member in seats.surplus if member.record.open or member.record.status is Status.SETTLED]
+        for batch in batches(by_api, size):
             yield UnlistCandidates(sitting.external_id, tuple(str(m.candidate_id) for m in batch))
         if sitting.mode(policy) == "at_once" or now >= sitting.activation(policy):
             yield ActivateSchedule(sitting.external_id)
 
 
-def _create(aggregate: Aggregate, sitting: SittingView, seats: Seats, now: datetime, policy: Policy) -> Iterable[Step]:
-    if now >= sitting.end:
-        return
+def _create(aggregate: Aggregate, sitting: SittingView, seats: Seats, policy: Policy) -> Iterable[Step]:
     wanted = sitting.schedule(largest_extra(aggregate, sitting, policy))
     if sitting.mode(policy) == "before_start":
         yield DraftSchedule(wanted)
@@ -133,26 +148,24 @@ def _cancel(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: P
         task = tasks.remove_schedule(sitting)
         root = outcomes.handed(aggregate.tenant, sitting.record, task, settle=True)
         members = tuple(_hand_over(aggregate, sitting, now, policy))
-        look = (known.read_at or now) + policy.recheck
-        return Plan(findings=(root, *members), look_again=look)
-    closes = tuple(task.name for task in aggregate.tasks if task.ref == sitting.record.ref)
-    state: State = Settled()
-    root = Finding(
-        sitting.record.ref, state, outcomes=(outcomes.exam_cancelled(sitting),), closes=closes, note="not in Cirrus"
-    )
+        look = min((known.read_at or now) + policy.recheck, sitting.end)
+        return Plan(findings=close_tasks(aggregate, sitting, (root, *members), now), look_again=look)
+    root = Finding(sitting.record.ref, Settled(), outcomes=(outcomes.exam_cancelled(sitting),), note="not in Cirrus")
     members = tuple(
-        outcomes.booking_cancelled(Booked(m, aggregate.related.get(m.about) if m.about else None, live=False), sitting)
+        outcomes.booking_cancelled(
+            Booked(m, aggregate.related.get(m.about) if m.about else None, live=False), sitting.life
+        )
         for m in aggregate.members
-        if m.open or m.confirmed
+        if m.open or holds_seat(m)
     )
-    return Plan(findings=(root, *members))
+    return Plan(findings=close_tasks(aggregate, sitting, (root, *members), now))
 
 
 def _hand_over(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Iterable[Finding]:
     """Let the seats go with the schedule: who has none is cancelled now, the rest when the task is done."""
     seats = sort_seats(aggregate, sitting, now, policy)
     for member in seats.gone:
-        yield outcomes.booking_cancelled(member, sitting)
+        yield outcomes.booking_cancelled(member, sitting.life)
     for member in seats.surplus:
         if member.record.status is not Status.MANUAL:
             yield Finding(member.record.ref, Handed(), note="goes with the schedule")
@@ -161,12 +174,14 @@ def _hand_over(aggregate: Aggregate, sitting: SittingView, now: datetime, policy
 def _missing(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Plan:
     task = tasks.restore_schedule(sitting)
     root = outcomes.handed(aggregate.tenant, sitting.record, task, settle=True)
+    seats = sort_seats(aggregate, sitting, now, policy)
+    off = [outcomes.booking_cancelled(member, sitting.life) for member in (*seats.gone, *seats.surplus)]
+    decided = {finding.ref for finding in off}
+    wants = Waits(sitting.record.ref, "the schedule in Cirrus")
     members = [
-        waiting(
-            Booked(member, None, live=True), Waits(sitting.record.ref, "the schedule in Cirrus"), sitting, now, policy
-        )
+        waiting(Booked(member, None, live=True), wants, sitting, now, policy)
         for member in aggregate.members
-        if member.open
+        if member.open and member.ref not in decided
     ]
-    look = (sitting.known.read_at or now) + policy.recheck
-    return Plan(findings=(root, *members), look_again=look)
+    look = min((sitting.known.read_at or now) + policy.recheck, sitting.end)
+    return Plan(findings=(root, *off, *members), look_again=look)

@@ -1,13 +1,24 @@
 """What an answer of Cirrus tells about a sitting and its bookings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any, assert_never
 
-from adapter.domain.answers import Absent, Accepted, AttemptsSeen, Receipt, ScheduleSeen, Seated, Unlisted
+from adapter.domain.answers import (
+    Absent,
+    Accepted,
+    AttemptsSeen,
+    Phrase,
+    Receipt,
+    Refused,
+    Remark,
+    ScheduleSeen,
+    Seated,
+    Unlisted,
+)
 from adapter.domain.findings import Continues, Finding
 from adapter.domain.policy import Policy
-from adapter.domain.records import Aggregate
+from adapter.domain.records import Aggregate, Record, Status
 from adapter.domain.steps import (
     ActivateSchedule,
     ChangeSchedule,
@@ -21,10 +32,25 @@ from adapter.domain.steps import (
     Step,
     UnlistCandidates,
 )
-from adapter.domain.verdict import Confirmed, Halt, Manual, Reason, Rejected, Retry, Unsure, Verdict, judge_item
+from adapter.domain.verdict import (
+    Confirmed,
+    Halt,
+    Manual,
+    Reason,
+    Rejected,
+    Retry,
+    Unsure,
+    Verdict,
+    judge_item,
+    reason_of,
+)
+from adapter.domain.version import utc_text
 from handlers.sittings import outcomes, tasks
-from handlers.sittings.seats import Booked, wants_link
+from handlers.sittings.seats import Booked, largest_extra, wants_link
 from handlers.sittings.view import Known, SittingView, booking_is_live, holds_seat
+
+MOST_TRIES = 3
+"""Calls that may leave a candidate out before the booking is refused."""
 
 
 def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Finding, ...]:
@@ -36,7 +62,7 @@ def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Find
         case Confirmed():
             return tuple(_accepted(aggregate, sitting, receipt, policy))
         case Unsure():
-            return (_learnt(sitting, replace(sitting.known, doubt=True), "no certain answer"),)
+            return tuple(_doubted(aggregate, sitting, receipt))
         case Rejected(reason=reason):
             return tuple(_rejected(aggregate, sitting, receipt, reason))
         case Manual(reason=reason):
@@ -49,6 +75,18 @@ def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Find
             assert_never(never)
 
 
+def _doubted(aggregate: Aggregate, sitting: SittingView, receipt: Receipt) -> Iterator[Finding]:
+    refused = isinstance(receipt.answer, Refused)
+    known = replace(sitting.known, doubt=True)
+    if refused and isinstance(receipt.step, DeleteSchedule):
+        known = replace(known, deletion_refused=True)
+    yield _learnt(sitting, known, "no certain answer")
+    if refused and isinstance(receipt.step, ListCandidates) and _says(receipt, Phrase.USER_NOT_FOUND):
+        for member in _about(aggregate, _sent(receipt.step)):
+            if booking_is_live(member):
+                yield _not_taken(member, receipt, unknown=True)
+
+
 def _learnt(sitting: SittingView, known: Known, note: str) -> Finding:
     return Finding(sitting.record.ref, Continues(), confirmed=known.data(), note=note)
 
@@ -58,24 +96,25 @@ def _accepted(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, poli
     content = receipt.answer.content
     match content:
         case ScheduleSeen() | Absent():
-            yield from _read(aggregate, sitting, content, receipt)
+            yield from _read(aggregate, sitting, content, receipt, policy)
         case Seated():
-            yield from _seated(aggregate, sitting, content, receipt, policy)
+            yield from _taken(aggregate, sitting, content, receipt, policy)
         case Unlisted():
             yield from _unlisted(aggregate, content)
         case AttemptsSeen():
             attempts = tuple(sorted(content.started))
             yield _learnt(sitting, replace(sitting.known, attempts=attempts), f"{len(attempts)} have started")
         case _:
-            learnt = _learnt(sitting, _changed(sitting.known, receipt.step), type(receipt.step).__name__)
+            known = _changed(sitting.known, receipt.step, largest_extra(aggregate, sitting, policy))
+            learnt = _learnt(sitting, known, type(receipt.step).__name__)
             told = isinstance(receipt.step, ActivateSchedule)
             yield replace(learnt, outcomes=(outcomes.exam_confirmed(sitting, "activated"),) if told else ())
 
 
-def _changed(known: Known, step: Step) -> Known:
+def _changed(known: Known, step: Step, extra: int) -> Known:
     match step:
         case DraftSchedule(schedule=schedule) | ChangeSchedule(schedule=schedule):
-            return _as_sent(known, schedule)
+            return _as_sent(known, schedule, extra)
         case ActivateSchedule():
             return replace(known, activated=True)
         case DeleteSchedule():
@@ -84,7 +123,7 @@ def _changed(known: Known, step: Step) -> Known:
             return known
 
 
-def _as_sent(known: Known, schedule: Schedule) -> Known:
+def _as_sent(known: Known, schedule: Schedule, extra: int) -> Known:
     return replace(
         known,
         exists=True,
@@ -92,16 +131,19 @@ def _as_sent(known: Known, schedule: Schedule) -> Known:
         title=schedule.title,
         start=schedule.start,
         end=schedule.end,
+        extra=extra,
         refusal=None,
         tried_at=None,
     )
 
 
 def _read(
-    aggregate: Aggregate, sitting: SittingView, seen: ScheduleSeen | Absent, receipt: Receipt
+    aggregate: Aggregate, sitting: SittingView, seen: ScheduleSeen | Absent, receipt: Receipt, policy: Policy
 ) -> Iterator[Finding]:
     known = replace(sitting.known, doubt=False, read_at=receipt.at, tried_at=None)
     if isinstance(seen, Absent):
+        if sitting.canceled:
+            known = Known(read_at=receipt.at)
         yield _learnt(sitting, replace(known, exists=False, activated=False), "not in Cirrus")
         return
     known = replace(
@@ -113,75 +155,126 @@ def _read(
         title=seen.title,
         start=seen.start,
         end=seen.end,
+        extra=largest_extra(aggregate, sitting, policy),
     )
     yield _learnt(sitting, known, f"read back with {len(seen.candidates)} candidates")
+    present = {member.ref for member in _about(aggregate, seen.candidates)}
     for member in aggregate.members:
-        candidate = aggregate.related.get(member.about) if member.about is not None else None
-        present = candidate is not None and candidate.external_id in seen.candidates
-        if present and not holds_seat(member) and booking_is_live(member) and member.open:
-            yield Finding(
-                member.ref, Continues(), confirmed={"seat": True, "by": "read-back"}, note="seen on the schedule"
-            )
-        elif not present and holds_seat(member) and (member.open or not booking_is_live(member)):
-            yield Finding(member.ref, Continues(), confirmed={}, note="not seen on the schedule")
+        wanted = booking_is_live(member) and member.status is not Status.REJECTED
+        if member.ref in present and not holds_seat(member) and (member.open or wanted):
+            confirmed = {**_without_seat(member), "seat": True, "by": "read-back"}
+            yield Finding(member.ref, Continues(), confirmed=confirmed, note="seen on the schedule")
+        elif member.ref not in present and holds_seat(member) and not (booking_is_live(member) and _at_rest(member)):
+            yield Finding(member.ref, Continues(), confirmed=_without_seat(member), note="not seen on the schedule")
 
 
-def _seated(
+def _taken(
     aggregate: Aggregate, sitting: SittingView, content: Seated, receipt: Receipt, policy: Policy
 ) -> Iterator[Finding]:
     known = sitting.known
     if isinstance(receipt.step, PublishSchedule):
-        known = replace(_as_sent(known, receipt.step.schedule), activated=True)
+        extra = largest_extra(aggregate, sitting, policy)
+        known = replace(_as_sent(known, receipt.step.schedule, extra), activated=True)
     sent = _sent(receipt.step)
     known = replace(known, limit=_raised_limit(known, policy))
     if sent - content.seated.keys() - content.refused.keys() - content.unknown:
         known = replace(known, doubt=True)
     yield _learnt(sitting, known, f"{len(content.seated)} of {len(sent)} seated")
-    for member in aggregate.members:
-        candidate = aggregate.related.get(member.about) if member.about is not None else None
-        if candidate is None or candidate.external_id not in sent or not booking_is_live(member):
-            continue
-        finding = _one_seat(Booked(member, candidate, live=True), sitting, content, policy)
-        if finding is not None:
-            yield finding
+    members = list(_about(aggregate, sent))
+    wanted = {member.about for member in members if booking_is_live(member)}
+    for member in members:
+        if booking_is_live(member):
+            yield _one_seat(member, aggregate, sitting, content, receipt, policy)
+        elif member.about not in wanted and _candidate_id(aggregate, member) in content.seated:
+            # The SIS cancelled during the call: the seat is there, and has to be given up.
+            yield Finding(member.ref, Continues(), confirmed={"seat": True, "by": "answer"}, note="seated too late")
 
 
-def _one_seat(member: Booked, sitting: SittingView, content: Seated, policy: Policy) -> Finding | None:
-    external_id = str(member.candidate_id)
+def _one_seat(
+    member: Record, aggregate: Aggregate, sitting: SittingView, content: Seated, receipt: Receipt, policy: Policy
+) -> Finding:
+    external_id = _candidate_id(aggregate, member)
+    assert external_id is not None, "only candidates with an id are sent"
     if external_id in content.seated:
-        return _given(member, sitting, content.seated[external_id], policy)
-    if external_id in content.unknown:
-        return Finding(member.record.ref, Continues(), note="unknown to Cirrus")
+        return _given(member, aggregate, sitting, content.seated[external_id], policy)
     remark = content.refused.get(external_id)
     if remark is None:
-        return None
+        return _not_taken(member, receipt, unknown=external_id in content.unknown)
     verdict = judge_item(remark)
     match verdict:
         case Confirmed():
-            return _given(member, sitting, None, policy)
+            return _given(member, aggregate, sitting, None, policy)
         case Unsure():
-            return Finding(member.record.ref, Continues(), note=remark.phrase.value)
+            return _not_taken(member, receipt, unknown=True)
         case Rejected(reason=reason):
-            return outcomes.booking_rejected(member.record, reason)
+            return _unwanted(member, reason)
         case _ as never:
             assert_never(never)
 
 
-def _given(member: Booked, sitting: SittingView, link: str | None, policy: Policy) -> Finding:
-    confirmed: Mapping[str, Any] = {"by": "answer", **member.record.confirmed, "seat": True}
+def _not_taken(member: Record, receipt: Receipt, *, unknown: bool) -> Finding:
+    """Count a call that left this candidate out; after a few, believe it."""
+    if holds_seat(member):
+        return _without_link(member)
+    tries = int(member.confirmed.get("tries", 0)) + 1
+    if tries >= MOST_TRIES:
+        reason = Reason("not-seated", f"Cirrus took {tries} calls and did not put the candidate on the schedule.")
+        return replace(outcomes.booking_rejected(member, reason), confirmed=_without_seat(member))
+    confirmed = {**member.confirmed, "tries": tries}
+    if unknown:
+        confirmed["unknown_at"] = utc_text(receipt.at)
+    return Finding(member.ref, Continues(), confirmed=confirmed, note="unknown to Cirrus" if unknown else "left out")
+
+
+def _given(member: Record, aggregate: Aggregate, sitting: SittingView, link: str | None, policy: Policy) -> Finding:
+    confirmed: dict[str, Any] = {"by": "answer", **_without_tries(member), "seat": True}
     if not wants_link(sitting, policy):
-        return Finding(member.record.ref, Continues(), confirmed=confirmed, note="seated")
+        return Finding(member.ref, Continues(), confirmed=confirmed, note="seated")
     if link is None:
-        return Finding(
-            member.record.ref, Continues(), confirmed={**confirmed, "link": "lost"}, note="seated, without a link"
-        )
+        return replace(_without_link(member), confirmed={**confirmed, "link": "lost"})
+    candidate = aggregate.related.get(member.about) if member.about is not None else None
     return Finding(
-        member.record.ref,
+        member.ref,
         Continues(),
         confirmed={**confirmed, "link": "issued"},
-        outcomes=(outcomes.launch_link(member, sitting, link),),
+        outcomes=(outcomes.launch_link(Booked(member, candidate, live=True), sitting, link),),
         note="seated, with a link",
     )
+
+
+def _without_link(member: Record) -> Finding:
+    confirmed = {**_without_tries(member), "link": "lost"}
+    return Finding(member.ref, Continues(), confirmed=confirmed, note="seated, without a link")
+
+
+def _unwanted(member: Record, reason: Reason) -> Finding:
+    """Reject a booking; one that has its seat only goes without the link it asked for."""
+    return _without_link(member) if holds_seat(member) else outcomes.booking_rejected(member, reason)
+
+
+def _at_rest(member: Record) -> bool:
+    """Tell whether nothing is to be done for a booking; what staff do with its seat then is theirs to decide."""
+    return member.status in (Status.SETTLED, Status.REJECTED)
+
+
+def _without_seat(member: Record) -> dict[str, Any]:
+    return {name: value for name, value in member.confirmed.items() if name == "lapsed"}
+
+
+def _without_tries(member: Record) -> dict[str, Any]:
+    return {name: value for name, value in member.confirmed.items() if name not in ("tries", "unknown_at")}
+
+
+def _about(aggregate: Aggregate, candidates: Collection[str]) -> Iterator[Record]:
+    """Yield the members that are about any of these candidates of Cirrus."""
+    for member in aggregate.members:
+        if _candidate_id(aggregate, member) in candidates:
+            yield member
+
+
+def _candidate_id(aggregate: Aggregate, member: Record) -> str | None:
+    candidate = aggregate.related.get(member.about) if member.about is not None else None
+    return candidate.external_id if candidate is not None else None
 
 
 def _sent(step: Step) -> set[str]:
@@ -201,21 +294,23 @@ def _raised_limit(known: Known, policy: Policy) -> int | None:
 
 
 def _unlisted(aggregate: Aggregate, content: Unlisted) -> Iterator[Finding]:
-    for member in aggregate.members:
-        candidate = aggregate.related.get(member.about) if member.about is not None else None
-        if candidate is not None and candidate.external_id in content.gone and holds_seat(member):
-            yield Finding(member.ref, Continues(), confirmed={}, note="taken off")
+    for member in _about(aggregate, content.gone):
+        if holds_seat(member):
+            yield Finding(member.ref, Continues(), confirmed=_without_seat(member), note="taken off")
 
 
 def _rejected(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, reason: Reason) -> Iterator[Finding]:
-    sent = _sent(receipt.step)
+    known = sitting.known
     match receipt.step:
-        case PublishSchedule() | SeatCandidates() | ListCandidates() | UnlistCandidates() if sent:
+        case PublishSchedule() | SeatCandidates() | ListCandidates() | UnlistCandidates() if _sent(receipt.step):
             yield from _refused_call(aggregate, sitting, receipt, reason)
         case DeleteSchedule():
-            yield _learnt(sitting, replace(sitting.known, deletion_refused=True), reason.code)
+            yield _learnt(sitting, replace(known, deletion_refused=True), reason.code)
+        case ReadAttempts() if _says(receipt, Phrase.NOT_BEGUN) or _says(receipt, Phrase.NOT_ACTIVATED):
+            yield _learnt(sitting, replace(known, attempts=()), reason.code)
         case ReadAttempts():
-            yield _learnt(sitting, replace(sitting.known, attempts=()), reason.code)
+            # Who has started is not to be had: look at the schedule itself, and let a person remove it.
+            yield _learnt(sitting, replace(known, doubt=True, deletion_refused=True), reason.code)
         case _:
             yield outcomes.exam_rejected(sitting, reason)
 
@@ -227,7 +322,7 @@ def _refused_call(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, 
     schedule is first made is the schedule's.
     """
     sent = _sent(receipt.step)
-    named = sent & _named(receipt)
+    named = sent & {external_id for remark in _remarks(receipt) for external_id in remark.about}
     if len(sent) > 1 and not named:
         half = max(1, len(sent) // 2)
         yield _learnt(sitting, replace(sitting.known, limit=half), f"refused whole: {reason.code}")
@@ -237,12 +332,24 @@ def _refused_call(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, 
             yield outcomes.exam_rejected(sitting, reason)
             return
         yield _learnt(sitting, replace(sitting.known, refusal=reason.text), "refused with one candidate")
-    for member in aggregate.members:
-        candidate = aggregate.related.get(member.about) if member.about is not None else None
-        if candidate is not None and candidate.external_id in (named or sent) and member.open:
-            yield outcomes.booking_rejected(member, reason)
+    for member in _about(aggregate, named or sent):
+        if isinstance(receipt.step, UnlistCandidates):
+            if holds_seat(member):
+                yield _left_to_a_person(aggregate, sitting, member)
+        elif booking_is_live(member):
+            own = tuple(remark for remark in _remarks(receipt) if _candidate_id(aggregate, member) in remark.about)
+            yield _unwanted(member, reason_of(own) if own else reason)
 
 
-def _named(receipt: Receipt) -> set[str]:
-    remarks = getattr(receipt.answer, "remarks", ())
-    return {external_id for remark in remarks for external_id in remark.about}
+def _left_to_a_person(aggregate: Aggregate, sitting: SittingView, member: Record) -> Finding:
+    candidate = aggregate.related.get(member.about) if member.about is not None else None
+    task = tasks.remove_candidate(Booked(member, candidate, live=False), sitting)
+    return outcomes.handed(aggregate.tenant, member, task, settle=True)
+
+
+def _remarks(receipt: Receipt) -> tuple[Remark, ...]:
+    return receipt.answer.remarks if isinstance(receipt.answer, Refused) else ()
+
+
+def _says(receipt: Receipt, phrase: Phrase) -> bool:
+    return any(remark.phrase is phrase for remark in _remarks(receipt))

@@ -12,11 +12,26 @@ from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.domain.steps import Profile, Seat
 from adapter.domain.verdict import Reason
-from adapter.domain.version import utc_time
 from handlers.extra_time import booked_percentage
-from handlers.people import in_cirrus, obstacle, person_of, profile, profile_extra, withdrawal
+from handlers.people import (
+    in_cirrus,
+    is_later,
+    left_before,
+    obstacle,
+    person_of,
+    profile,
+    profile_extra,
+    profile_extra_at,
+    withdrawal,
+)
 from handlers.sittings.translate import SEAT
 from handlers.sittings.view import SittingView, booking_is_live, holds_seat
+
+EXAM_REJECTED = "exam-rejected"
+"""Reason code of bookings that are refused because their exam is."""
+
+SEAT_FACTS = ("seat", "by", "link")
+"""What a booking has confirmed that is true of the seat, whichever booking holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,17 @@ class Booked:
     def seated(self) -> bool:
         """Whether Cirrus is known to hold this seat."""
         return holds_seat(self.record)
+
+    @property
+    def rejected(self) -> bool:
+        """Whether this booking was refused and nothing newer has been said of it."""
+        return self.record.status is Status.REJECTED
+
+    @property
+    def stands_again(self) -> bool:
+        """Whether the booking is live although it was given up: with its exam, or with its student."""
+        status, reason = self.record.status, self.record.reason
+        return status is Status.SETTLED or (self.rejected and reason is not None and reason.code == EXAM_REJECTED)
 
     @property
     def extended(self) -> bool:
@@ -71,7 +97,7 @@ def sort_seats(aggregate: Aggregate, sitting: SittingView, now: datetime, policy
     """Sort the members of the sitting by what has to happen with them, each group by id."""
     seats = Seats()
     members = [_booked(member, aggregate, sitting, policy) for member in sorted(aggregate.members, key=lambda m: m.ref)]
-    wanted_by = _by_candidate(member for member in members if member.live)
+    wanted_by = _by_candidate(member for member in members if member.live and not member.rejected)
     held_by = _by_candidate(member for member in members if member.seated)
     for member in members:
         _sort_one(member, seats, wanted_by, held_by, sitting, now, policy)
@@ -90,18 +116,15 @@ def _booked(record: Record, aggregate: Aggregate, sitting: SittingView, policy: 
 def _left(candidate: Record | None, sitting: SittingView, policy: Policy) -> bool:
     if candidate is None or not policy.withdrawal_cancels:
         return False
-    said = withdrawal(candidate)
-    return said is not None and sitting.start.date().isoformat() >= said.data["ended"]
+    left = withdrawal(candidate)
+    return left is not None and left_before(left, sitting.start.date())
 
 
 def in_force(candidate: Record | None, sitting: SittingView, policy: Policy) -> int:
     """Return the extra time that Cirrus will honour: what was on the profile before it prepared the exam."""
     if candidate is None:
         return 0
-    set_at = candidate.confirmed.get("extra_at")
-    if set_at is not None and utc_time(set_at) > sitting.start - policy.preparation:
-        return 0
-    return profile_extra(candidate)
+    return profile_extra_at(candidate, sitting.start - policy.preparation)
 
 
 def _by_candidate(members: Iterable[Booked]) -> dict[Ref | None, list[Booked]]:
@@ -126,27 +149,28 @@ def _sort_one(
             seats.gone.append(member)
         elif member.seated:
             seats.surplus.append(member)
-        elif member.record.open:
+        elif member.record.open or member.record.status is Status.MANUAL:
             seats.gone.append(member)
-    elif member.seated or who in held_by:
-        _sort_seated(member if member.seated else _taking_over(member, held_by[who][0]), seats, sitting, policy)
-    elif member.record.open:
+    elif member.seated or (who in held_by and not member.rejected):
+        _sort_seated(member if member.seated else _taking_over(member, held_by[who][0]), seats, sitting, now, policy)
+    elif member.record.open or member.stands_again:
         _sort_unseated(member, seats, sitting, now, policy)
 
 
 def _taking_over(member: Booked, holder: Booked) -> Booked:
     """Give a booking the seat that its candidate already has through another booking."""
-    return replace(member, record=replace(member.record, confirmed=holder.record.confirmed))
+    held = {name: value for name, value in holder.record.confirmed.items() if name in SEAT_FACTS}
+    return replace(member, record=replace(member.record, confirmed={**member.record.confirmed, **held}))
 
 
-def _sort_seated(member: Booked, seats: Seats, sitting: SittingView, policy: Policy) -> None:
+def _sort_seated(member: Booked, seats: Seats, sitting: SittingView, now: datetime, policy: Policy) -> None:
     if wants_link(sitting, policy) and not member.record.confirmed.get("link"):
-        if policy.relink == "add_candidates":
+        if policy.relink == "add_candidates" and now < sitting.end:
             seats.relinked.append(member)
             return
         lost = {**member.record.confirmed, "link": "lost"}
         member = replace(member, record=replace(member.record, confirmed=lost))
-    if member.record.open or member.link_lost or not member.extended:
+    if member.record.status is not Status.SETTLED or member.link_lost or not member.extended:
         seats.seated.append(member)
 
 
@@ -163,10 +187,16 @@ def _sort_unseated(member: Booked, seats: Seats, sitting: SittingView, now: date
         seats.without_person.append(member)
     elif (reason := _unusable(member, candidate, policy)) is not None:
         seats.refused.append((member, reason))
-    elif sitting.mode(policy) == "before_start" and not in_cirrus(candidate):
+    elif sitting.mode(policy) == "before_start" and not _listable(member, candidate):
         seats.without_candidate.append(member)
     else:
         seats.ready.append(member)
+
+
+def _listable(member: Booked, candidate: Record) -> bool:
+    """Tell whether Cirrus has the candidate, as far as anybody has looked since it last denied that."""
+    denied = member.record.confirmed.get("unknown_at")
+    return in_cirrus(candidate) and (denied is None or not is_later(denied, candidate.confirmed.get("read_at")))
 
 
 def _unusable(member: Booked, candidate: Record, policy: Policy) -> Reason | None:
@@ -191,6 +221,6 @@ def seat_of(member: Booked, policy: Policy) -> Seat:
 
 
 def largest_extra(aggregate: Aggregate, sitting: SittingView, policy: Policy) -> int:
-    """Return the largest extra time over the live bookings, never less than the window already allows for."""
+    """Return the largest extra time over the live bookings, never less than the window has had to allow for."""
     shares = [_booked(member, aggregate, sitting, policy).extra for member in aggregate.members]
     return max([sitting.known.extra, *shares])

@@ -8,7 +8,7 @@ from adapter.domain.findings import Task
 from adapter.domain.records import Record
 from adapter.domain.steps import Schedule
 from adapter.domain.verdict import Reason
-from adapter.domain.version import utc_text
+from adapter.domain.version import Statement, utc_text
 from handlers.sittings.seats import Booked
 from handlers.sittings.translate import SEAT
 from handlers.sittings.view import SittingView
@@ -23,9 +23,18 @@ PREPARE_ASSESSMENT = "prepare-assessment"
 
 
 def booking_label(record: Record) -> str:
-    """Return the version of a booking or departure that an outcome or a task answers."""
-    statement = record.facets.get(SEAT) or next(iter(record.facets.values()))
-    return statement.label
+    """Return the version of a booking or departure that an outcome or a task answers.
+
+    A booking that was cancelled with its exam or with its student may stand again without a new version; what
+    is said of it then answers the end of that cancellation.
+    """
+    lapsed = record.confirmed.get("lapsed")
+    return f"{statement_of(record).label}/after/{lapsed}" if lapsed else statement_of(record).label
+
+
+def statement_of(record: Record) -> Statement:
+    """Return what was last said of a booking or departure."""
+    return record.facets.get(SEAT) or next(iter(record.facets.values()))
 
 
 def remove_candidate(member: Booked, sitting: SittingView) -> Task:

@@ -1,8 +1,8 @@
 """A sitting and its bookings as the plan sees them: the records' plain data, typed and with the rules applied."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from adapter.domain.policy import Mode, Policy
 from adapter.domain.records import BOOKING, Record
@@ -10,13 +10,17 @@ from adapter.domain.steps import Hierarchy, Schedule
 from adapter.domain.version import Statement, utc_text, utc_time
 from handlers.sittings.translate import LIFE, SEAT, TIMETABLE
 
+LONGEST_TITLE = 100
+"""Of a schedule, in UTF-16 units (cirrus-api.md 5.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of the schedule in Cirrus; `exists` is None as long as nobody has looked or tried.
 
     `made` tells that it has existed, `doubt` that it must be read before anything is sent, `limit` how many
-    candidates a call may hold while Cirrus refuses larger ones, `extra` the percentage its window allows for.
+    candidates a call may hold while Cirrus refuses larger ones, `extra` the largest percentage that its window
+    has had to allow for: a window is not shortened because somebody leaves.
     """
 
     exists: bool | None = None
@@ -40,7 +44,7 @@ class Known:
         """Read what a root record has confirmed."""
         if record is None or not record.confirmed:
             return cls()
-        given: dict[str, Any] = dict(record.confirmed)
+        given = {name: value for name, value in record.confirmed.items() if name in cls.__dataclass_fields__}
         for name in ("start", "end", "read_at", "tried_at"):
             if given.get(name):
                 given[name] = utc_time(given[name])
@@ -49,13 +53,19 @@ class Known:
         return cls(**given)
 
     def data(self) -> dict[str, Any]:
-        """Return what `of` reads: plain JSON values, without those that say nothing."""
-        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {
-            name: utc_text(value) if isinstance(value, datetime) else value
-            for name, value in given.items()
-            if value not in (None, False)
-        }
+        """Return what `of` reads: plain JSON values, without those that are as at the start."""
+        given = {known.name: (getattr(self, known.name), known.default) for known in fields(self)}
+        return {name: _plain(value) for name, (value, default) in given.items() if value != default}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return utc_text(value)
+        case tuple():
+            return list(cast("tuple[object, ...]", value))
+        case _:
+            return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ class SittingView:
 
     record: Record
     timetable: Statement
-    canceled: bool
+    life: Statement | None
     start: datetime
     end: datetime
     duration: int | None
@@ -75,16 +85,20 @@ class SittingView:
         """Return the view of a record, None while the SIS has not said when the exam is."""
         if record is None or (timetable := record.facets.get(TIMETABLE)) is None:
             return None
-        life = record.facets.get(LIFE)
         return cls(
             record=record,
             timetable=timetable,
-            canceled=life is not None and bool(life.data["canceled"]),
+            life=record.facets.get(LIFE),
             start=utc_time(timetable.data["start"]),
             end=utc_time(timetable.data["end"]),
             duration=timetable.data["duration"],
             known=Known.of(record),
         )
+
+    @property
+    def canceled(self) -> bool:
+        """Whether the SIS has cancelled the exam."""
+        return is_canceled(self.life)
 
     @property
     def minutes(self) -> int:
@@ -106,8 +120,7 @@ class SittingView:
     @property
     def label(self) -> str:
         """The version of the sitting that an outcome answers."""
-        life = self.record.facets.get(LIFE)
-        return f"{self.timetable.label}+{life.label if life else ''}"
+        return f"{self.timetable.label}+{self.life.label if self.life else ''}"
 
     def mode(self, policy: Policy) -> Mode:
         """How this sitting is provisioned."""
@@ -130,12 +143,31 @@ class SittingView:
         return Schedule(
             external_id=self.external_id,
             assessment_id=self.timetable.data["assessment"],
-            title=self.timetable.data["title"],
+            title=_shortened(self.timetable.data["title"]),
             start=self.start,
             end=max(self.end, self.start + needed),
             hierarchy=self.hierarchy,
             pin=self.timetable.data["pin"],
         )
+
+
+def is_canceled(life: Statement | None) -> bool:
+    """Tell whether what was last said of an exam's life is that it was cancelled."""
+    return life is not None and bool(life.data["canceled"])
+
+
+def _shortened(title: str) -> str:
+    """Cut a title to what Cirrus keeps, so that what is read back can be compared; lengths as .NET counts them."""
+    if _length(title) <= LONGEST_TITLE:
+        return title
+    kept = title
+    while _length(kept) >= LONGEST_TITLE:
+        kept = kept[:-1]
+    return kept.rstrip() + "\u2026"
+
+
+def _length(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
 
 
 def booking_is_live(record: Record) -> bool:

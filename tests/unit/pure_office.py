@@ -1,0 +1,224 @@
+"""An exam office in memory: what the ledger and the converge loop do, with the same pure functions.
+
+With `PureCirrus` it closes the loop of plan and report without any I/O.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import orjson
+
+from adapter.domain.answers import Receipt
+from adapter.domain.applying import apply, fold, settle
+from adapter.domain.findings import Dismissed, Finding, Plan, Settled, Task, Waits
+from adapter.domain.outcomes import Outcome
+from adapter.domain.policy import Policy
+from adapter.domain.records import Aggregate, OpenTask, Record, Ref, Status, Wanting
+from adapter.domain.steps import Step
+from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
+from adapter.domain.version import Merge
+from handlers import ALL
+from tests.unit.builders import NOW, TENANT, Event, changes
+from tests.unit.pure_cirrus import PureCirrus, candidates_of
+
+MOST_ROUNDS = 50
+"""Plans for one claim, as in the converge loop."""
+
+
+@dataclass(slots=True)
+class Office:
+    """Ledger and converge loop in memory: takes events in, plans, performs, reports, applies the findings."""
+
+    policy: Policy = field(default_factory=Policy)
+    cirrus: PureCirrus = field(default_factory=PureCirrus)
+    now: datetime = NOW
+    records: dict[Ref, Record] = field(default_factory=dict[Ref, Record])
+    due: dict[Ref, datetime] = field(default_factory=dict[Ref, datetime])
+    attempts: dict[Ref, int] = field(default_factory=dict[Ref, int])
+    unsure: set[Ref] = field(default_factory=set[Ref])
+    tasks: dict[str, tuple[OpenTask, Task]] = field(default_factory=dict[str, tuple[OpenTask, Task]])
+    said: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
+    plans: list[Plan] = field(default_factory=list[Plan])
+
+    # Intake.
+
+    def hear(self, *events: Event) -> None:
+        """Take events in, in this order."""
+        for event in events:
+            for change in changes(event):
+                applied = apply(self.records.get(change.ref), change)
+                self.records[change.ref] = applied.record
+                if applied.merge is not Merge.APPLIED:
+                    continue
+                if applied.departure is not None:
+                    self.records[applied.departure.ref] = applied.departure
+                if applied.record.open:
+                    self._touch(applied.record.home)
+                if applied.left is not None:
+                    self._touch(applied.left)
+                if change.ripples:
+                    self._ripple(change.ref)
+                self._wake([change.ref])
+
+    def _touch(self, ref: Ref) -> None:
+        self.due[ref] = min(self.now, self.due.get(ref, self.now))
+        self.attempts[ref] = 0
+
+    def _ripple(self, about: Ref) -> None:
+        for record in [record for record in self.records.values() if record.about == about]:
+            if record.status in (Status.SETTLED, Status.REJECTED):
+                self.records[record.ref] = replace(record, status=Status.DUE)
+            self._touch(record.home)
+
+    def _wake(self, awaited: list[Ref]) -> None:
+        for record in self.records.values():
+            if record.status is Status.WAITING and record.wanting is not None and record.wanting.ref in awaited:
+                self._touch(record.home)
+
+    # Converge.
+
+    def work(self, until: datetime | None = None) -> None:
+        """Converge whatever is due, moving the clock on to what falls due until then."""
+        for _ in range(2000):
+            ref, due_at = min(self.due.items(), key=lambda item: (item[1], item[0]), default=(None, None))
+            if ref is None or due_at is None or due_at > max(self.now, until or self.now):
+                self.now = max(self.now, until or self.now)
+                return
+            self.now = max(self.now, due_at)
+            del self.due[ref]
+            self._converge(ref)
+        raise AssertionError("the office never comes to rest")
+
+    def _converge(self, ref: Ref) -> None:
+        handler = next(handler for handler in ALL if handler.kind == ref.kind)
+        aggregate = self.load(ref)
+        self.unsure.discard(ref)
+        for _ in range(MOST_ROUNDS):
+            plan = handler.plan(aggregate, self.now, self.policy)
+            self._check(plan)
+            self.plans.append(plan)
+            aggregate = self._record(aggregate, plan.findings)
+            if not plan.steps:
+                if plan.look_again is not None:
+                    assert plan.look_again > self.now, "a plan looks again in the future"
+                    self.due[ref] = min(plan.look_again, self.due.get(ref, plan.look_again))
+                return
+            for step in plan.steps:
+                self.now += timedelta(milliseconds=10)
+                answer = self.cirrus.perform(step)
+                verdict: Verdict = judge(answer, step, aggregate.attempt, self.policy)
+                findings = handler.report(aggregate, Receipt(step, answer, verdict, self.now), self.policy)
+                aggregate = self._record(aggregate, findings)
+                match verdict:
+                    case Confirmed():
+                        continue
+                    case Rejected() | Manual():
+                        break
+                    case Unsure(after=after) | Retry(after=after) | Halt(after=after):
+                        if after == 0:
+                            break
+                        self.due[ref] = self.now + timedelta(seconds=after)
+                        self.attempts[ref] = self.attempts.get(ref, 0) + 1
+                        return
+                    case _ as never:
+                        assert_never(never)
+        raise AssertionError(f"{ref} does not converge: {self.plans[-1].steps}")
+
+    def load(self, ref: Ref) -> Aggregate:
+        """Return the aggregate as the ledger would: everything, or what is open and its like."""
+        root = self.records.get(ref)
+        tasks = tuple(task for task, asked in self.tasks.values() if self._home(asked.ref) == ref)
+        complete = root is None or root.status is not Status.SETTLED or ref in self.unsure or bool(tasks)
+        members = [record for record in self.records.values() if record.home == ref and record.ref != ref]
+        if not complete:
+            about = {member.about for member in members if member.open}
+            members = [member for member in members if member.open or member.about in about]
+        related = {member.about for member in members if member.about is not None}
+        dependents = [record for record in self.records.values() if record.about == ref]
+        related |= {record.ref for record in dependents} | {record.home for record in dependents}
+        return Aggregate(
+            tenant=TENANT,
+            ref=ref,
+            root=root,
+            members=tuple(members),
+            related={name: self.records[name] for name in related if name in self.records},
+            tasks=tasks,
+            unsure=ref in self.unsure,
+            complete=complete,
+            attempt=self.attempts.get(ref, 0),
+        )
+
+    def _home(self, ref: Ref) -> Ref:
+        return self.records[ref].home if ref in self.records else ref
+
+    def _record(self, aggregate: Aggregate, findings: tuple[Finding, ...]) -> Aggregate:
+        assert len({finding.ref for finding in findings}) == len(findings), "one finding for each record"
+        before = {member.ref: member.wanting for member in aggregate.members}
+        plain = tuple(_as_stored(finding) for finding in findings)
+        for finding in plain:
+            assert finding.ref in {aggregate.ref, *before}, "a finding stays inside its aggregate"
+            self.records[finding.ref] = settle(self.records[finding.ref], finding, self.now)
+            for outcome in finding.outcomes:
+                self.said.setdefault(str(outcome.id(TENANT)), outcome)
+            for task in finding.tasks:
+                self.tasks[task.id(TENANT)] = (OpenTask(task.id(TENANT), task.ref, task.name), task)
+            for name in finding.closes:
+                self.tasks = {i: t for i, t in self.tasks.items() if (t[0].ref, t[0].name) != (finding.ref, name)}
+            if isinstance(finding.state, Waits) and finding.state.demand:
+                self._demand(finding.state, before.get(finding.ref))
+        self._wake([f.ref for f in plain if f.ref == aggregate.ref and isinstance(f.state, Settled | Dismissed)])
+        return fold(aggregate, plain, self.now) if plain else aggregate
+
+    def _demand(self, waits: Waits, wanting: Wanting | None) -> None:
+        if waits.ref is None or (wanting is not None and (wanting.ref, wanting.reason) == (waits.ref, waits.reason)):
+            return
+        record = self.records[waits.ref]
+        if record.status in (Status.KNOWN, Status.SETTLED):
+            self.records[waits.ref] = replace(record, status=Status.DUE)
+        self._touch(waits.ref)
+
+    def _check(self, plan: Plan) -> None:
+        """Hold every plan against the rules of every call."""
+        for step in plan.steps:
+            named = candidates_of(step)
+            assert len(named) <= self.policy.batch_size, "a call never holds more than a batch"
+            assert len(named) == len(set(named)), "each candidate stands in a call once"
+
+    # What came of it.
+
+    def seats(self, sitting: str = "1") -> set[str] | None:
+        """Return who is on a schedule in Cirrus, None without a schedule."""
+        held = self.cirrus.schedules.get(f"o{sitting}")
+        return None if held is None else held.seats
+
+    def booking(self, key: str) -> Record:
+        """Return the record of a booking."""
+        return self.records[Ref("booking", f"b{key}")]
+
+    def candidate(self, key: str) -> Record:
+        """Return the record of a candidate."""
+        return self.records[Ref("candidate", f"p{key}")]
+
+    def sitting(self, key: str = "1") -> Record:
+        """Return the record of a sitting."""
+        return self.records[Ref("sitting", f"o{key}")]
+
+    def told(self, kind: str, subject: str | None = None) -> list[Outcome]:
+        """Return the outcomes of a type (without `cirrus.` and `.v1`) that were said, each once."""
+        return [o for o in self.said.values() if o.type == f"cirrus.{kind}.v1" and subject in (None, o.subject)]
+
+    def open_tasks(self) -> list[str]:
+        """Return the names of the tasks that wait for a person."""
+        return sorted(task.name for task, _ in self.tasks.values())
+
+    def writes(self) -> list[Step]:
+        """Return the steps so far that change something in Cirrus."""
+        return [step for step in self.cirrus.steps if not step.reads]
+
+
+def _as_stored(finding: Finding) -> Finding:
+    """Send what was learnt through JSON, as the ledger does."""
+    if finding.confirmed is None:
+        return finding
+    return replace(finding, confirmed=orjson.loads(orjson.dumps(dict(finding.confirmed))))
