@@ -1,0 +1,454 @@
+"""Tests of what the client sends: method, path, headers and body of every step, and what it refuses to send."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+import structlog
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from adapter.cirrus.client import CirrusClient, ClientOptions
+from adapter.cirrus.paths import DOCUMENTED, Paths, sendable
+from adapter.cirrus.regions import REGIONS, base_url
+from adapter.domain import steps
+from adapter.domain.answers import (
+    Accepted,
+    Done,
+    Forbidden,
+    Garbled,
+    NoAnswer,
+    Phrase,
+    Refused,
+    Remark,
+    Seated,
+    Unsendable,
+)
+from adapter.errors import ConfigurationError
+from tests.unit.cirrus_stage import (
+    ADA,
+    ALL_STEPS,
+    BOB,
+    GROUP,
+    NOW,
+    OK,
+    PUBLISH,
+    QUICK,
+    SEAT,
+    SITTING,
+    TOKEN,
+    Request,
+    Stage,
+    calling,
+    resets,
+    says,
+    scene,
+    staged,
+)
+
+ADA_SEAT = {"CandidateExtId": "c1", "FirstName": "Ada", "LastName": "Lovelace", "Email": "ada@example.org"}
+BOB_SEAT = {
+    "CandidateExtId": "c2",
+    "FirstName": "Bob",
+    "LastName": "Byron",
+    "Email": "bob@example.org",
+    "SpecialNeeds": "true",
+    "ReasonableAdjustmentPercentage": 25,
+}
+GROUP_KEYS = {"GroupExtId": "FAC1", "GroupName": "Faculty"}
+PUBLISHED = {
+    "Schedule": {
+        "AssessmentExtId": "A1",
+        "Title": "Mock exam",
+        "ScheduleExtId": "S-1",
+        "StartDateTime": "2026-12-01T09:00:00Z",
+        "EndDateTime": "2026-12-01T13:00:00Z",
+        **GROUP_KEYS,
+    },
+    "Candidates": [ADA_SEAT, BOB_SEAT],
+}
+MOVED = {"StartDateTime": "2026-12-01T09:00:00Z", "EndDateTime": "2026-12-01T13:00:00Z", "Title": "Mock exam"}
+DRAFTED = MOVED | {"AssessmentExternalId": "A1", "ScheduleExternalId": "S-1", "HierarchyExternalId": "FAC1"}
+
+
+def sent(step: steps.Step, options: ClientOptions = QUICK) -> Request:
+    """Return the one request that a step makes."""
+    with scene(options=options) as (client, stage):
+        client.perform(step)
+        (request,) = stage.requests
+        return request
+
+
+@pytest.mark.parametrize(
+    ("step", "method", "path", "body"),
+    [
+        (steps.ReadCandidate("c1"), "GET", "/user/c1", None),
+        (
+            steps.CreateCandidate(BOB, ("FAC1", "g2")),
+            "POST",
+            "/user",
+            {
+                "ExternalId": "c2",
+                "FirstName": "Bob",
+                "LastName": "Byron",
+                "Email": "bob@example.org",
+                "SpecialNeeds": True,
+                "ReasonableAdjustmentPercentage": 25,
+                "Hierarchies": [{"ExternalId": "FAC1"}, {"ExternalId": "g2"}],
+            },
+        ),
+        (
+            steps.CreateCandidate(replace(ADA, extra_time=0, login_disabled=True), ()),
+            "POST",
+            "/user",
+            {
+                "ExternalId": "c1",
+                "FirstName": "Ada",
+                "LastName": "Lovelace",
+                "Email": "ada@example.org",
+                "SpecialNeeds": False,
+                "DisableLogin": True,
+            },
+        ),
+        (
+            steps.ChangeCandidate(BOB, frozenset({"mail", "extra_time"})),
+            "PATCH",
+            "/user/c2",
+            {"Email": "bob@example.org", "SpecialNeeds": True, "ReasonableAdjustmentPercentage": 25},
+        ),
+        (
+            steps.ChangeCandidate(replace(ADA, login_disabled=False), frozenset({"login_disabled", "first_name"})),
+            "PATCH",
+            "/user/c1",
+            {"FirstName": "Ada", "DisableLogin": False},
+        ),
+        (steps.ReadSchedule("S-1"), "GET", "/external/schedule/S-1", None),
+        (steps.ReadAttempts("S-1"), "GET", "/external/schedule/S-1/attempt-info", None),
+        (PUBLISH, "POST", "/schedule", PUBLISHED),
+        (
+            replace(PUBLISH, schedule=replace(SITTING, pin="0042"), seats=()),
+            "POST",
+            "/schedule",
+            {"Schedule": PUBLISHED["Schedule"] | {"PIN": "0042"}, "Candidates": []},
+        ),
+        (
+            SEAT,
+            "POST",
+            "/schedule/add-candidates",
+            {"Schedule": {"ScheduleExtId": "S-1", **GROUP_KEYS}, "Candidates": [ADA_SEAT, BOB_SEAT]},
+        ),
+        (steps.DraftSchedule(SITTING), "POST", "/external/schedule", DRAFTED),
+        (steps.DraftSchedule(replace(SITTING, pin="1")), "POST", "/external/schedule", DRAFTED | {"PIN": "1"}),
+        (steps.ChangeSchedule(SITTING), "PATCH", "/external/schedule/S-1", MOVED),
+        (steps.ListCandidates("S-1", ("c1", "c2")), "PUT", "/schedule/S-1/candidates", ["c1", "c2"]),
+        (steps.UnlistCandidates("S-1", ("c1",)), "DELETE", "/external/schedule/S-1/candidates", ["c1"]),
+        (steps.ActivateSchedule("S-1"), "PUT", "/external/schedule/S-1/activate", None),
+        (steps.DeleteSchedule("S-1"), "DELETE", "/external/schedule/S-1", None),
+    ],
+)
+def test_each_step_is_the_documented_call(step: steps.Step, method: str, path: str, body: object) -> None:
+    """Sections 1, 5 and 6.1, in both dialects (D.3), with bodies on DELETE where they belong (D.17)."""
+    request = sent(step)
+    assert (request.method, request.target) == (method, "/api" + path)
+    assert (request.json if request.body else None) == body
+
+
+def test_every_request_carries_the_documented_headers() -> None:
+    """Scheme word, one space, token; the content type on every request, GET too (section 0)."""
+    for step in (steps.ReadCandidate("c1"), PUBLISH):
+        headers = sent(step).headers
+        assert headers["authorization"] == f"EAPI {TOKEN}"
+        assert headers["content-type"] == "application/json"
+        assert headers["user-agent"].startswith("cirrus-adapter/")
+        assert "cookie" not in headers
+
+
+def test_attempt_ids_and_upsert_are_sent_only_when_the_settings_say_so() -> None:
+    """Workflow EXTERNAL_ATTEMPTS and Upsert (5.1)."""
+    options = replace(QUICK, external_attempts=True, upsert=True)
+    seats = [ADA_SEAT | {"AttemptExtId": "c1-1"}, BOB_SEAT | {"AttemptExtId": "c2-1"}]
+    expected = PUBLISHED | {"Workflow": "EXTERNAL_ATTEMPTS", "Upsert": True, "Candidates": seats}
+    assert sent(PUBLISH, options).json == expected
+    assert sent(SEAT, options).json["Candidates"] == seats
+
+
+def test_no_extra_time_is_said_as_such_in_a_seat() -> None:
+    """0 percent takes special needs away, as a text in this call (5.7)."""
+    step = steps.SeatCandidates("S-1", GROUP, (steps.Seat(replace(ADA, extra_time=0)),))
+    assert sent(step).json["Candidates"] == [ADA_SEAT | {"SpecialNeeds": "false"}]
+
+
+def test_times_are_sent_in_utc() -> None:
+    """Any zone becomes UTC with Z (D.12)."""
+    start = datetime(2026, 12, 1, 10, 0, tzinfo=timezone(timedelta(hours=1)))
+    assert sent(steps.ChangeSchedule(replace(SITTING, start=start))).json == MOVED
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("x" * 100, "x" * 100),
+        ("x" * 101, "x" * 99 + "…"),
+        ("x" * 98 + " y" * 10, "x" * 98 + "…"),
+        ("😀" * 50, "😀" * 50),
+        ("😀" * 51, "😀" * 49 + "…"),
+    ],
+)
+def test_a_long_title_is_cut_with_a_mark(title: str, expected: str) -> None:
+    """At most 100, counted in UTF-16 as .NET does."""
+    assert sent(steps.ChangeSchedule(replace(SITTING, title=title))).json["Title"] == expected
+
+
+def test_long_names_are_cut_with_a_mark() -> None:
+    """At most 500 for people and groups."""
+    long = "n" * 501
+    step = steps.SeatCandidates(
+        "S-1", replace(GROUP, name=long), (steps.Seat(replace(ADA, first_name=long, last_name=long)),)
+    )
+    body = sent(step).json
+    cut = "n" * 499 + "…"
+    assert body["Schedule"]["GroupName"] == cut
+    assert body["Candidates"] == [ADA_SEAT | {"FirstName": cut, "LastName": cut}]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        steps.CreateCandidate(replace(ADA, mail="a" * 90 + "@example.org"), ()),
+        steps.ChangeCandidate(replace(ADA, mail="a" * 90 + "@example.org"), frozenset({"mail"})),
+        steps.CreateCandidate(replace(ADA, first_name="\ud800"), ()),
+        steps.DraftSchedule(replace(SITTING, pin="12345")),
+        steps.DraftSchedule(replace(SITTING, title="\udfff")),
+        steps.ChangeSchedule(replace(SITTING, title="\udfff")),
+        replace(PUBLISH, schedule=replace(SITTING, pin="12345")),
+        replace(PUBLISH, seats=(steps.Seat(replace(ADA, mail="a" * 101)),)),
+        replace(SEAT, hierarchy=replace(GROUP, name="\ud800")),
+    ],
+)
+def test_what_cirrus_would_never_take_is_refused_without_a_call(step: steps.Step) -> None:
+    """The remark names the field, never the value."""
+    with scene() as (client, stage):
+        refusal = client.perform(step)
+        assert isinstance(refusal, Refused)
+        assert (refusal.status, [remark.phrase for remark in refusal.remarks]) == (0, [Phrase.INVALID_FIELD])
+        assert "aaa" not in repr(refusal)
+        assert "12345" not in repr(refusal)
+        assert stage.requests == []
+
+
+def test_one_unusable_mail_address_does_not_cost_the_others_their_seats() -> None:
+    """The call goes out without that candidate, whose refusal stands in the answer."""
+    bad = replace(ADA, mail="a" * 101)
+    remark = Remark(Phrase.INVALID_FIELD, "the e-mail address is longer than 100 characters", about=("c1",))
+    with scene(says({"Schedule": {}, "Candidates": [{"CandidateExtId": "c2"}]})) as (client, stage):
+        step = replace(SEAT, seats=(steps.Seat(bad), steps.Seat(BOB)))
+        assert client.perform(step) == Accepted(Seated({"c2": None}, refused={"c1": remark}))
+        assert stage.requests[0].json["Candidates"] == [BOB_SEAT]
+        alone = replace(SEAT, seats=(steps.Seat(bad),))
+        assert client.perform(alone) == Accepted(Seated({}, refused={"c1": remark}))
+        assert len(stage.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "misfit"),
+    [
+        (steps.ReadSchedule(""), ""),
+        (steps.ReadSchedule("S_1"), "S_1"),
+        (steps.ReadSchedule("S-1\n"), "S-1\n"),
+        (steps.DeleteSchedule("../user/c1"), "../user/c1"),
+        (steps.ReadCandidate("c" * 61), "c" * 61),
+        (steps.ReadCandidate("é"), "é"),
+        (steps.ReadCandidate("\u0661"), "\u0661"),
+        (steps.ListCandidates("S-1", ("c1", "c 2")), "c 2"),
+        (steps.DraftSchedule(replace(SITTING, assessment_id="A/1")), "A/1"),
+        (replace(SEAT, seats=(steps.Seat(replace(ADA, external_id="c.1")),)), "c.1"),
+    ],
+)
+def test_an_id_that_cirrus_does_not_accept_is_not_sent(step: steps.Step, misfit: str) -> None:
+    """Section 0, "External-ID alphabet": the smallest rule of all."""
+    with scene() as (client, stage):
+        assert client.perform(step) == Unsendable(misfit, "1 to 60 letters, digits and dashes")
+        assert stage.requests == []
+
+
+def test_an_unsendable_attempt_id_matters_only_where_it_is_sent() -> None:
+    """Without the EXTERNAL_ATTEMPTS workflow nobody sends it."""
+    step = replace(SEAT, seats=(steps.Seat(ADA, "1/2"),))
+    assert sent(step).json["Candidates"] == [ADA_SEAT]
+    with scene(options=replace(QUICK, external_attempts=True)) as (client, stage):
+        assert client.perform(step) == Unsendable("1/2", "1 to 60 letters, digits and dashes")
+        assert stage.requests == []
+
+
+ENDPOINTS = (
+    (steps.ReadCandidate, "/api/user/{}"),
+    (steps.ReadSchedule, "/api/external/schedule/{}"),
+    (steps.ReadAttempts, "/api/external/schedule/{}/attempt-info"),
+    (steps.ActivateSchedule, "/api/external/schedule/{}/activate"),
+    (steps.DeleteSchedule, "/api/external/schedule/{}"),
+)
+
+
+@pytest.fixture(scope="module")
+def line() -> Iterator[tuple[CirrusClient, Stage]]:
+    """One client and its stage for all examples."""
+    with staged() as (stage, url), calling(url) as client:
+        yield client, stage
+
+
+@settings(max_examples=200, deadline=None)
+@given(name=st.text(max_size=70) | st.text("ab1-./?#%&:@ \\\r\n\u2028", max_size=12) | st.from_regex(r"[A-Za-z0-9-]+"))
+@example(name="..")
+@example(name="a?b=c")
+@example(name="a/activate")
+@example(name="%2e%2e")
+def test_any_id_is_unsendable_or_reaches_exactly_its_own_endpoint(line: tuple[CirrusClient, Stage], name: str) -> None:
+    """No id, whatever its characters, leads to a path that another step uses."""
+    client, stage = line
+    for make, path in ENDPOINTS:
+        stage.requests.clear()
+        answer = client.perform(make(name))
+        if sendable(name):
+            assert [request.target for request in stage.requests] == [path.format(name)]
+        else:
+            assert isinstance(answer, Unsendable)
+            assert stage.requests == []
+
+
+def test_where_two_paths_are_documented_the_other_is_tried_after_a_404_and_remembered() -> None:
+    """D.4: once per client, not once per call."""
+    added = {"Success": True, "Content": {"AddedCandidateExternalIds": ["c1"]}}
+    listing = steps.ListCandidates("S-1", ("c1",))
+    seen: list[tuple[str, str, float, int]] = []
+    with staged(says(b"", 404), says(added)) as (stage, url), calling(url, seen=seen) as client:
+        assert [client.perform(listing) for _ in range(3)] == [Accepted(Seated({"c1": None}))] * 3
+        plain, external = "/api/schedule/S-1/candidates", "/api/external/schedule/S-1/candidates"
+        assert [request.target for request in stage.requests] == [plain, external, external, external]
+        assert [(each[0], each[1]) for each in seen[:2]] == [("list_candidates", "404"), ("list_candidates", "200")]
+
+
+def test_only_a_404_leads_to_the_other_path() -> None:
+    """A request that may have been carried out is not made again in another spelling."""
+    for fault, expected in ((resets(), NoAnswer()), (says(b"", 301), Garbled(301))):
+        with scene(fault, says(OK)) as (client, stage):
+            assert client.perform(steps.ListCandidates("S-1", ("c1",))) == expected
+            assert len(stage.requests) == 1
+
+
+def test_when_both_paths_are_missing_the_answer_is_the_404() -> None:
+    """Two tries, then it is for people to set the path."""
+    with scene(says(b"", 404)) as (client, stage):
+        assert client.perform(steps.ListCandidates("S-1", ("c1",))) == Garbled(404)
+        assert len(stage.requests) == 2
+
+
+def test_a_path_of_the_settings_replaces_both() -> None:
+    """What a tenant has set is tried alone."""
+    paths = Paths.with_settings({"list_candidates": "/v2/schedule/{externalId}/people"})
+    with staged(says(b"", 404)) as (stage, url), calling(url, paths=paths) as client:
+        assert client.perform(steps.ListCandidates("S-1", ("c1",))) == Garbled(404)
+        assert [request.target for request in stage.requests] == ["/api/v2/schedule/S-1/people"]
+
+
+@pytest.mark.parametrize(
+    ("name", "template"),
+    [
+        ("list_people", "/x/{externalId}"),
+        ("read_schedule", "/external/schedule"),
+        ("publish_schedule", "/schedule/{externalId}"),
+        ("read_schedule", "schedule/{externalId}"),
+        ("read_schedule", "/schedule/{externalId}?a=b"),
+        ("read_schedule", "/../schedule/{externalId}"),
+        ("read_schedule", "//elsewhere.example/{externalId}"),
+    ],
+)
+def test_a_path_that_cannot_work_is_a_configuration_error(name: str, template: str) -> None:
+    """Found when the settings are read, with the key that holds it."""
+    with pytest.raises(ConfigurationError, match=f"cirrus.paths.{name}"):
+        Paths.with_settings({name: template})
+
+
+def test_there_is_one_operation_per_step() -> None:
+    """Every step has a route, and no route is without its step."""
+    seen: list[tuple[str, str, float, int]] = []
+    with staged() as (_, url), calling(url, seen=seen) as client:
+        for step in ALL_STEPS:
+            client.perform(step)
+    assert {each[0] for each in seen} == set(DOCUMENTED)
+    assert len(ALL_STEPS) == len(DOCUMENTED) == len(steps.Step.__args__)
+    assert {each[0]: each[3] for each in seen}["unlist_candidates"] == 2
+
+
+def test_the_token_is_asked_for_at_every_call() -> None:
+    """A rotated token is used without a restart (S14)."""
+    tokens = iter(["first", "second", "second"])
+    with staged() as (stage, url), calling(url, token=lambda: next(tokens)) as client:
+        for _ in range(3):
+            client.perform(steps.ActivateSchedule("S-1"))
+        sent_tokens = [request.headers["authorization"] for request in stage.requests]
+        assert sent_tokens == ["EAPI first", "EAPI second", "EAPI second"]
+
+
+@pytest.mark.parametrize("token", ["", "two words", "line\r\nX-Evil: 1", "schlüssel"])
+def test_a_token_that_is_none_is_forbidden_without_a_call(token: str) -> None:
+    """An empty or broken secret halts the tenant; it never becomes part of a request or an error text."""
+    with staged() as (stage, url), calling(url, token=lambda: token) as client:
+        assert client.perform(PUBLISH) == Forbidden(0)
+        assert stage.requests == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "api.example", "ftp://api.example", "https://", "https://u:p@api.example", "https://a?b", "http://a:99999"],
+)
+def test_a_base_url_that_is_none_is_a_configuration_error(url: str) -> None:
+    """Found when the client is made."""
+    with pytest.raises(ConfigurationError, match=r"cirrus\.base_url"):
+        CirrusClient(url, str, paths=Paths(), options=QUICK, observe=lambda *_: None, clock=lambda: NOW)
+
+
+def test_every_region_has_its_api_domain() -> None:
+    """Section 00."""
+    assert base_url("eu") == "https://api.cirrusplatform.com/api/v1/integrations"
+    assert {base_url(region) for region in REGIONS} == {
+        f"https://{domain}/api/v1/integrations"
+        for domain in (
+            "api.cirrusplatform.com",
+            "api-euprem.cirrusplatform.com",
+            "api.cirrusrc.eu",
+            "api-ca.cirrusplatform.com",
+            "api-sg.cirrusplatform.com",
+        )
+    }
+    with pytest.raises(ConfigurationError, match="'mars' is not a region"):
+        base_url("mars")
+
+
+def test_nothing_personal_and_no_secret_is_logged_or_shown() -> None:
+    """Neither the log line nor any repr holds the token, a link, a name, an address or a candidate's id."""
+    link = "https://uni.cirrusplatform.com/delivery/external-login?session=abcdef"
+    body = {"Schedule": {}, "Candidates": [{"CandidateExtId": "c1", "LaunchUrl": link}]}
+    refusal = {"Message": "ada@example.org is used already, see https://x.example/?session=abcdef"}
+    with structlog.testing.capture_logs() as lines, scene(says(body), says(refusal, 400)) as (client, _):
+        shown = [repr(client.perform(PUBLISH)), repr(client.perform(PUBLISH)), repr(client)]
+    assert lines == [
+        {"event": "cirrus call", "log_level": "debug", "operation": "publish_schedule", "items": 2}
+        | {"status": status, "seconds": line["seconds"]}
+        for status, line in zip(("200", "400"), lines, strict=True)
+    ]
+    for secret in (TOKEN, "session", "Lovelace", "@example.org", "'c1'"):
+        assert secret not in "".join(map(str, (*lines, *shown)))
+
+
+def test_the_observer_hears_of_each_call() -> None:
+    """Operation, status or the word for its lack, seconds, candidates."""
+    seen: list[tuple[str, str, float, int]] = []
+    with staged(says(OK), resets()) as (_, url), calling(url, seen=seen) as client:
+        assert client.perform(steps.ActivateSchedule("S-1")) == Accepted(Done())
+        client.perform(PUBLISH)
+    assert [(name, status, items) for name, status, _, items in seen] == [
+        ("activate_schedule", "200", 1),
+        ("publish_schedule", "no-answer", 2),
+    ]
+    assert all(0 <= seconds < 5 for _, _, seconds, _ in seen)
