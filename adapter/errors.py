@@ -2,6 +2,7 @@
 
 AdapterError
 ├── ConfigurationError        a setting is missing or wrong: exit code 3, nothing was started
+│   └── ConfigurationErrors   several of them at once
 ├── InvalidMessage            a message that can never be read: it is dead-lettered with its reason
 ├── BrokerError
 │   ├── BrokerUnavailable     no connection: try again after a pause
