@@ -1,0 +1,62 @@
+"""The shapes of outcome events in the reference: each outcome that the handlers really tell fits its shape."""
+
+from datetime import timedelta
+
+import pytest
+
+from adapter.cli.pages.outcomes import OUTCOMES
+from adapter.domain.answers import Phrase
+from adapter.domain.outcomes import Outcome
+from adapter.domain.policy import Policy
+from adapter.domain.steps import CreateCandidate
+from tests.unit.builders import (
+    START,
+    booked,
+    booking_cancelled,
+    enrolled,
+    exam_cancelled,
+    scheduled,
+)
+from tests.unit.pure_cirrus import refused
+from tests.unit.pure_office import Office
+
+
+def everything_told() -> list[Outcome]:
+    """Return what an exam office hears in a few days in which all sorts of things happen."""
+    told: list[Outcome] = []
+    plain = Office()
+    plain.hear(
+        enrolled("1"), scheduled(), booked("1", "1", additionalTimeInMin=20), booked("2", "2"), booked("9", "9", "9")
+    )
+    plain.work(plain.now + timedelta(hours=2))
+    plain.hear(booking_cancelled("2", "2", minute=5))
+    plain.work(plain.now + timedelta(hours=2))
+    plain.cirrus.schedules["o1"].seats.discard("s2")
+    plain.work(plain.now + timedelta(hours=2))
+    told += plain.said.values()
+
+    drafts = Office(Policy(mode="before_start"))
+    drafts.hear(scheduled(), booked("1", "1"))
+    drafts.work(START - timedelta(hours=48))
+    drafts.hear(exam_cancelled(minute=5))
+    drafts.work(START - timedelta(hours=47))
+    told += drafts.said.values()
+
+    refusing = Office()
+    refusing.cirrus.script.append(
+        lambda _, step: refused(Phrase.IN_TRASH) if isinstance(step, CreateCandidate) else None
+    )
+    refusing.hear(enrolled("1"), scheduled("+"), booked("2", "2", "+"))
+    refusing.work(refusing.now + timedelta(hours=2))
+    told += refusing.said.values()
+    return told
+
+
+@pytest.mark.parametrize("kind", sorted(OUTCOMES))
+def test_what_is_told_fits_its_shape(kind: str) -> None:
+    """No field is missing, none is unknown, and each is of its type; of every type at least one was told."""
+    events = [outcome for outcome in everything_told() if outcome.type == kind]
+
+    assert events
+    for outcome in events:
+        OUTCOMES[kind].model_validate(dict(outcome.data))
