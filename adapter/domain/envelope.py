@@ -6,7 +6,7 @@ the offending value itself is never part of it, since it may be personal.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,7 +67,7 @@ class Parsed:
     """An envelope and its data, not yet checked against the event type."""
 
     envelope: Envelope
-    data: Any
+    data: Any = field(repr=False)
 
 
 def read_envelope(body: bytes, headers: Mapping[str, object], now: datetime, ahead: timedelta) -> Parsed:

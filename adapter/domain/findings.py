@@ -78,7 +78,7 @@ class Finding:
 
     ref: Ref
     state: State
-    confirmed: Mapping[str, Any] | None = None
+    confirmed: Mapping[str, Any] | None = field(default=None, repr=False)
     outcomes: tuple[Outcome, ...] = ()
     tasks: tuple[Task, ...] = ()
     closes: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ class Outcome:
     type: str
     subject: str
     answers: str
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(repr=False)
     cause: str | None = None
     confidential: bool = field(default=False)
 

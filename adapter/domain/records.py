@@ -84,7 +84,7 @@ class Record:
     about: Ref | None = None
     external_id: str | None = None
     facets: Mapping[str, Statement] = field(default_factory=dict[str, Statement])
-    confirmed: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    confirmed: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     revision: int = 0
     status: Status = Status.DUE
     wanting: Wanting | None = None

@@ -10,7 +10,7 @@ is not transitive and no order-free answer exists.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Self
@@ -54,12 +54,12 @@ class Statement:
     nothing, so it must not look like a new version to those who hear of it. `external_id` is the id by
     which Cirrus knows the thing, where the statement tells one. `replaced` is the newest known version that
     said something else: what said the same before that is no repetition of this, so an old event that is
-    replayed cannot give a new statement an old one's name.
+    replayed cannot give a new statement an old one's name. What is said may be personal and is never shown.
     """
 
     version: Version
     since: Version
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(repr=False)
     external_id: str | None = None
     replaced: Version | None = None
 
