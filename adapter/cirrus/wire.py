@@ -42,9 +42,9 @@ def succeeded(payload: Json) -> bool:
     success = folded.get("success")
     if isinstance(success, bool):
         return success
-    if folded.get("errors"):
-        return False
-    return not folded.get("message") or any(folded.get(key) for key in ("result", "schedule", "content"))
+    if not folded.get("errors") and not folded.get("message"):
+        return True
+    return any(folded.get(key) for key in ("result", "candidates", "content"))
 
 
 class _Wire(BaseModel):

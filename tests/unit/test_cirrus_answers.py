@@ -237,6 +237,16 @@ def test_each_refused_candidate_of_an_accepted_call_has_its_own_remark() -> None
     assert answer(SEAT, body) == Accepted(Seated({"c1": LINK}, refused={"c2": remark}))
 
 
+@pytest.mark.parametrize("status", [200, 201])
+def test_item_errors_beside_a_result_are_no_refusal_of_the_call(status: int) -> None:
+    """E4 has no `Success`: a result with errors about candidates is a partial yes, errors alone are a no."""
+    errors = [{"CandidateExtId": "c2", "Error": "Email is invalid"}]
+    body = {"Result": "Schedule[S-1] created successfully", "Candidates": [{"CandidateExtId": "c1"}], "Errors": errors}
+    remark = Remark(Phrase.INVALID_FIELD, "Email is invalid", about=("c2",))
+    assert answer(PUBLISH, body, status) == Accepted(Seated({"c1": None}, refused={"c2": remark}))
+    assert answer(PUBLISH, {"Schedule": {"ScheduleExtId": "S-1"}, "Errors": errors}) == Refused(200, (remark,))
+
+
 def test_listing_sorts_candidates_into_seated_and_unknown() -> None:
     """S-SCHED-CAND-PUT; ids come back as we spell them."""
     body = e1(
