@@ -10,7 +10,7 @@ from pydantic_settings import TomlConfigSettingsSource
 
 from adapter.errors import ConfigurationError
 from adapter.settings.environment import CONFIG, EnvironmentSource
-from adapter.settings.problems import ConfigurationErrors, no_tenant, sense_problems, shape_problems
+from adapter.settings.problems import ConfigurationErrors, sense_problems, shape_problems
 from adapter.settings.tree import Settings
 
 DEFAULT_FILE = Path("adapter.toml")
@@ -27,8 +27,6 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     spelled = environment()
     document = _document(settings_file(path, environ))
     merged = _merged(document, spelled)
-    if not merged.get("tenants") and not environment.problems:
-        raise ConfigurationErrors([no_tenant()])
     problems = list(environment.problems)
     try:
         settings = Settings(**merged)

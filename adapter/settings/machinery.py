@@ -78,8 +78,9 @@ class BrokerSettings(Section):
     def faults(self) -> Iterator[Fault]:
         """Yield what the types alone cannot refuse."""
         yield from either_fault("url", self.url, self.url_file, required=False)
-        if self.intake_queue == self.dead_letter_queue:
-            yield Fault("dead_letter_queue", "it is the intake queue", "name another queue")
+        queues = (self.intake_queue, self.dead_letter_queue, self.outcomes_queue)
+        if len(set(queues)) < len(queues):
+            yield Fault("intake_queue", "two of the queues have the same name", "name each queue differently")
         exchanges = (self.events_exchange, self.outcomes_exchange, self.dead_letter_exchange)
         if len(set(exchanges)) < len(exchanges):
             yield Fault(

@@ -40,6 +40,13 @@ _WORDS = {
 }
 """Problems in our words, by the type pydantic gives them; its own words serve for the rest."""
 
+NO_TENANT = ConfigurationError(
+    "tenants",
+    "no tenant is configured",
+    "add [tenants.<slug>] with name, region or base_url, token_file and mapping.default_hierarchy;"
+    " see config/adapter.example.toml",
+)
+
 
 class ConfigurationErrors(ConfigurationError):  # noqa: N818 - several of them
     """Several settings are missing or wrong; `problems` has each, and the first is repeated as this error's own."""
@@ -58,7 +65,9 @@ def shape_problems(error: ValidationError, names: Names) -> Iterator[Configurati
     for fault in error.errors(include_input=False, include_url=False):
         location = tuple(str(part) for part in fault["loc"] if part != "[key]")
         kind, context = fault["type"], fault.get("ctx", {})
-        if kind == "extra_forbidden":
+        if location == ("tenants",) and kind in ("missing", "too_short"):
+            yield NO_TENANT
+        elif kind == "extra_forbidden":
             yield _unknown(location)
         elif kind == "missing":
             yield _missing(location)
@@ -87,23 +96,11 @@ def _unknown(location: tuple[str, ...]) -> ConfigurationError:
 
 
 def _missing(location: tuple[str, ...]) -> ConfigurationError:
-    if location == ("tenants",):
-        return no_tenant()
     key = ".".join(location)
     section = _section(location)
     if section is not None:
         return ConfigurationError(key, "it is missing", f"add the table [{key}]")
     return ConfigurationError(key, "it is missing", f"set {location[-1]} in the file, or {variable(location)}")
-
-
-def no_tenant() -> ConfigurationError:
-    """Return what is said when there is nobody to work for."""
-    return ConfigurationError(
-        "tenants",
-        "no tenant is configured",
-        "add [tenants.<slug>] with name, region or base_url, token_file and mapping.default_hierarchy;"
-        " see config/adapter.example.toml",
-    )
 
 
 def _correct(location: tuple[str, ...], names: Names) -> str:

@@ -47,7 +47,7 @@ class TenantSettings(Section):
     """Seconds to wait for a connection."""
 
     read_timeout_s: float = Field(default=30, gt=0, le=300)
-    """Seconds to wait for each part of an answer."""
+    """Seconds to wait for each part of an answer; the whole of it may take twice as long."""
 
     concurrency: int = Field(default=8, ge=1, le=64)
     """Calls under way at once, at most."""

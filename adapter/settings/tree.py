@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     observe: ObserveSettings = Field(default_factory=ObserveSettings)
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
-    tenants: dict[Slug, TenantSettings]
+    tenants: dict[Slug, TenantSettings] = Field(min_length=1)
 
     @classmethod
     def settings_customise_sources(

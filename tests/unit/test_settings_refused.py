@@ -51,7 +51,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             "[broker]\ndead_letter_queue = 'cirrus-adapter.intake'",
-            "broker.dead_letter_queue: it is the intake queue; name another queue",
+            "broker.intake_queue: two of the queues have the same name; name each queue differently",
         ),
         (
             "[broker]\noutcomes_exchange = 'sis.events'",
@@ -204,6 +204,10 @@ def test_without_a_tenant_it_says_what_to_set() -> None:
     """There is nobody to work for, so nothing starts."""
     assert refused(None, {}) == [NO_TENANT]
     assert refused(written("[tenants]"), {}) == [NO_TENANT]
+    assert refused(written("[tenants]\n[intake]\nxyz = 1"), {}) == [
+        f"intake.xyz: there is no such setting; {KEYS_OF_INTAKE}",
+        NO_TENANT,
+    ]
 
 
 def test_a_slug_is_one_that_a_variable_can_spell() -> None:
