@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from socket import SHUT_RDWR, SocketIO, socket
 from time import monotonic
@@ -173,8 +174,8 @@ def _whole(answer: HTTPResponse) -> requests.Response:
     body = answer.read(LARGEST_ANSWER + 1)
     if len(body) > LARGEST_ANSWER:
         raise _Lost(Lost.OVERSIZED)
-    unbounded = answer.length is None and not answer.chunked
-    if answer.length or (unbounded and not body):  # cut short, or in the middle of the headers
+    headers_may_be_cut = answer.length is None and not answer.chunked and not body
+    if answer.length or (headers_may_be_cut and answer.status < HTTPStatus.MULTIPLE_CHOICES):
         raise _Lost(Lost.NO_ANSWER)
     response = requests.Response()
     response.status_code = answer.status

@@ -15,8 +15,22 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from adapter.cirrus.client import ClientOptions
 from adapter.cirrus.transport import LARGEST_ANSWER
 from adapter.domain import steps
-from adapter.domain.answers import Accepted, Done, Failing, Garbled, NoAnswer, Unreachable
-from tests.unit.cirrus_stage import HASTY, OK, SEAT, Scene, calling, drips, holds, resets, says, scene, sends, staged
+from adapter.domain.answers import Accepted, Done, Failing, Forbidden, Garbled, NoAnswer, Unreachable
+from tests.unit.cirrus_stage import (
+    HASTY,
+    OK,
+    SEAT,
+    SITTING,
+    Scene,
+    calling,
+    drips,
+    holds,
+    resets,
+    says,
+    scene,
+    sends,
+    staged,
+)
 
 ACTIVATE = steps.ActivateSchedule("S-1")
 WHOLE = b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{"Success":true,"Errors":null}'
@@ -30,8 +44,14 @@ def test_a_refused_connection_is_unreachable() -> None:
         assert client.perform(ACTIVATE) == Unreachable()
 
 
-def test_a_name_without_an_address_is_unreachable() -> None:
+@pytest.mark.parametrize("trouble", [socket.gaierror(socket.EAI_NONAME, "unknown"), UnicodeError("label too long")])
+def test_a_name_without_an_address_is_unreachable(monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
     """DNS says no: nothing was sent."""
+
+    def resolve(*_: object, **__: object) -> list[object]:
+        raise trouble
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with calling("http://cirrus.invalid") as client:
         assert client.perform(ACTIVATE) == Unreachable()
 
@@ -248,6 +268,14 @@ def test_the_environment_sets_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with scene() as (client, _):
         assert client.perform(ACTIVATE) == Accepted(Done())
+
+
+def test_a_refusal_without_a_length_and_without_a_body_is_an_answer() -> None:
+    """A gateway's bare 401 stops the tenant; only a bare success is too little to go by."""
+    with scene(sends(b"HTTP/1.1 401 Unauthorized\r\n\r\n")) as (client, _):
+        assert client.perform(SEAT) == Forbidden(401)
+    with scene(sends(b"HTTP/1.1 200 OK\r\n\r\n")) as (client, _):
+        assert client.perform(steps.ChangeSchedule(SITTING)) == NoAnswer()
 
 
 def test_a_failing_server_keeps_its_status_and_its_pause() -> None:
