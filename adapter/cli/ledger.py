@@ -1,6 +1,6 @@
 """`ledger`: bring the ledger to the schema that this version needs, look whether it is, make a key for it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import typer
@@ -51,7 +51,7 @@ def new_key(*, as_json: AsJson = False) -> None:
 
 
 @contextmanager
-def _database(chosen: Settings) -> Iterator[Database]:
+def _database(chosen: Settings) -> Generator[Database]:
     database = open_database(chosen)
     try:
         yield database
