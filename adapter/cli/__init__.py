@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from adapter import __version__
-from adapter.cli import config, docs, events, ledger, run, sandbox
+from adapter.cli import config, docs, events, explain, ledger, run, sandbox, status, tasks, topology
 from adapter.cli.console import Commands, put
 
 app = typer.Typer(
@@ -38,6 +38,10 @@ def _options(
 
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.add_typer(ledger.app, name="ledger")
+app.command("status", epilog=status.EXAMPLES)(status.status)
+app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(topology.app, name="topology")
 app.command("check-config", epilog=config.EXAMPLES)(config.check_config)
 app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
 app.command("docs", epilog=docs.EXAMPLES)(docs.docs)
