@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 
 from adapter.domain.findings import Continues, Dismissed, Finding, Plan, Settled, Waits
 from adapter.domain.policy import Policy
-from adapter.domain.records import BOOKING, Aggregate, Record
+from adapter.domain.records import BOOKING, Aggregate, Record, Status
 from adapter.domain.steps import ChangeCandidate, CreateCandidate, Profile, ReadCandidate
 from adapter.domain.verdict import Reason
 from adapter.domain.version import fingerprint
@@ -29,7 +29,7 @@ class ExtraTime:
 def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     """Bring Cirrus to know the candidate as the SIS does."""
     record = aggregate.root
-    if record is None:
+    if record is None or record.status is Status.REJECTED:
         return Plan()
     statement = person_of(record)
     if statement is None:
