@@ -48,6 +48,7 @@ check-format:  ; $(call step,ruff format)   $(BIN)/ruff format --check .
 check-mypy:    ; $(call step,mypy)          $(BIN)/mypy
 check-pyright: ; $(call step,pyright)       $(BIN)/basedpyright
 check-imports: ; $(call step,import-linter) $(BIN)/lint-imports --no-logo
+check-docs:    ; $(call step,generated pages) $(BIN)/cirrus-adapter docs --check
 check-rules:   ; $(call step,promtool)      .ci/promtool
 check-yaml:    ; $(call step,yamllint)      $(BIN)/yamllint --strict -c deploy/.yamllint.yaml deploy
 check-docker:  ; $(call step,hadolint)      $(BIN)/hadolint deploy/docker/Dockerfile

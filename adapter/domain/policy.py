@@ -24,7 +24,6 @@ class Policy:
     pending_after: timedelta = timedelta(minutes=15)
     pending_near: timedelta = timedelta(hours=24)
     recheck: timedelta = timedelta(minutes=15)
-    window_slack: timedelta = timedelta(minutes=60)
     create_empty: bool = False
     launch_links: bool = True
     relink: Relink = "never"
