@@ -1,0 +1,115 @@
+"""One running process: started whole, stopped in the order of the flow.
+
+Shutdown goes with the flow, so that nothing is begun that cannot be finished: first no more messages are
+taken, then no more work is claimed, then what was told is published, then the connections are closed.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from adapter import __version__
+from adapter.domain.ports import Platform
+from adapter.errors import AdapterError
+from adapter.flow.converge import Converger
+from adapter.flow.intake import Intake
+from adapter.flow.loop import Loop
+from adapter.flow.publish import Relay
+from adapter.ledger.ledger import Ledger
+from adapter.observe.ops_server import OpsServer
+
+DRAIN = 30.0
+"""Seconds that a stop may take; Kubernetes and systemd kill after as many more."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The parts of one process, in the order of the flow."""
+
+    ledger: Ledger
+    intake: Intake
+    convergers: tuple[Converger, ...]
+    relay: Relay
+    platforms: tuple[Platform, ...]
+    ops: OpsServer
+    loops: tuple[tuple[threading.Event, tuple[Loop, ...]], ...]
+
+
+def _nothing() -> None:
+    pass
+
+
+class App:
+    """One process with all loops."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._asked = threading.Event()
+
+    @property
+    def ops_port(self) -> int:
+        """Port of /metrics, /livez and /readyz."""
+        return self._wiring.ops.port
+
+    def start(self) -> None:
+        """Start every loop; raises what makes a start pointless, and then nothing is running."""
+        self._wiring.ledger.check()
+        self._wiring.ops.start()
+        for _, loops in self._wiring.loops:
+            for loop in loops:
+                loop.start()
+        _log.info("started", version=__version__, port=self.ops_port)
+
+    def run(self) -> bool:
+        """Run until SIGTERM or SIGINT; return whether everything was finished in time."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self.start()
+        # A wait without a time-out would not let the signal's handler run on every platform.
+        while not self._asked.wait(1.0):
+            pass
+        return self.stop()
+
+    def stop(self, seconds: float = DRAIN) -> bool:
+        """Stop in the order of the flow; return whether everything was finished in time."""
+        until = time.monotonic() + seconds
+        wiring = self._wiring
+        finished = True
+        closers: tuple[Callable[[], None], ...] = (
+            wiring.intake.close,
+            self._close_convergers,
+            wiring.relay.close,
+            _nothing,
+        )
+        for (stop, loops), close in zip(wiring.loops, closers, strict=True):
+            stop.set()
+            ended = all(loop.join(max(0.1, until - time.monotonic())) for loop in loops)
+            if ended:
+                with suppress(AdapterError):
+                    close()
+            finished = finished and ended
+        wiring.ops.stop()
+        for client in wiring.platforms:
+            client.close()
+        wiring.ledger.close()
+        _log.info("stopped", finished=finished)
+        return finished
+
+    def _close_convergers(self) -> None:
+        for converger in self._wiring.convergers:
+            converger.close()
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._asked.is_set():
+            # The second signal: somebody is in a hurry. Whatever is under way is found by read-back.
+            os._exit(128 + number)
+        _log.info("stopping", signal=signal.Signals(number).name)
+        self._asked.set()
