@@ -112,9 +112,14 @@ class CirrusClient:
         return LOST[reply] if isinstance(reply, Lost) else classify(reply, call, self._clock)
 
     def _headers(self) -> Mapping[str, str] | None:
-        """Return the headers with the token of this moment, None when it is none that a header could carry."""
+        """Return the headers with the token of this moment, None when there is none that a header could carry."""
         token, headers = self._authorised
-        if (now := self._token()) != token:
+        try:
+            now = self._token()
+        except (ConfigurationError, OSError) as error:  # a secret that is away halts the tenant, not the process
+            log.warning("the token cannot be read", error=str(error))
+            return None
+        if now != token:
             if not _TOKEN.fullmatch(now):
                 return None
             headers = {

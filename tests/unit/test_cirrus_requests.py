@@ -18,6 +18,7 @@ from adapter.domain.answers import (
     Remark,
     Seated,
 )
+from adapter.errors import ConfigurationError
 from tests.unit.cirrus_stage import (
     ADA,
     ALL_STEPS,
@@ -259,6 +260,21 @@ def test_the_token_is_asked_for_at_every_call() -> None:
             client.perform(steps.ActivateSchedule("S-1"))
         sent_tokens = [request.headers["authorization"] for request in stage.requests]
         assert sent_tokens == ["EAPI first", "EAPI second", "EAPI second"]
+
+
+@pytest.mark.parametrize("trouble", [ConfigurationError("token", "it is away", "put it there"), OSError("it is away")])
+def test_a_token_that_cannot_be_read_halts_the_tenant_only(trouble: Exception) -> None:
+    """While the file of a secret is away, calls are answered as forbidden; when it is back, they go on."""
+    tokens = iter([trouble, TOKEN])
+
+    def token() -> str:
+        if isinstance(now := next(tokens), Exception):
+            raise now
+        return now
+
+    with staged() as (_, url), calling(url, token=token) as client:
+        assert client.perform(steps.ActivateSchedule("S-1")) == Forbidden(0)
+        assert client.perform(steps.ActivateSchedule("S-1")) == Accepted(Done())
 
 
 @pytest.mark.parametrize("token", ["", "two words", "line\r\nX-Evil: 1", "schlüssel"])
