@@ -170,7 +170,7 @@ class _Builder:
         tolerance = timedelta(seconds=self._settings.intake.future_tolerance_s)
         return Intake(
             consumer,
-            self._publisher("intake"),
+            self._publisher(_unobserved),
             self._ledger,
             Reader(self._handlers, {tenant.name: tenant.id_mapping() for tenant in tenants}, tolerance),
             topology=self._topology,
@@ -223,21 +223,21 @@ class _Builder:
 
     def _relay(self) -> Relay:
         return Relay(
-            self._publisher("publish"),
+            self._publisher(self._on_connection("publish")),
             self._ledger,
             exchange=self._topology.outcomes_exchange,
             metrics=self._metrics,
             stop=self._stops.publish,
         )
 
-    def _publisher(self, loop: str) -> Publisher:
+    def _publisher(self, on_state: Callable[[bool], None]) -> Publisher:
         broker = self._settings.broker
         return Publisher(
             self._url,
             window=broker.publish_window,
             deadline=broker.publish_deadline_s,
             heartbeat=broker.heartbeat_s,
-            on_state=self._on_connection(loop),
+            on_state=on_state,
         )
 
     def _ops(self) -> OpsServer:
@@ -303,6 +303,11 @@ class _Builder:
         self._metrics.cirrus_request_seconds.of(operation).observe(seconds)
         if items:
             self._metrics.cirrus_items.of(operation).observe(items)
+
+
+def _unobserved(connected: bool) -> None:  # noqa: FBT001 - an observer's shape
+    # The dead letters' connection: the intake's state is that of its consumer.
+    _ = connected
 
 
 def _retention(settings: Settings) -> Retention:
