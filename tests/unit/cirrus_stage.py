@@ -151,7 +151,7 @@ class Stage:
 
 def _read(stream: BinaryIO) -> Request | None:
     line = stream.readline().decode("latin-1")
-    if line.count(" ") != 2:  # the end, or no HTTP
+    if not line.endswith(" HTTP/1.1\r\n"):  # the end, or no HTTP
         return None
     method, target, _ = line.split(" ")
     headers = {}
