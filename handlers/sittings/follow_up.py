@@ -70,8 +70,9 @@ def _waiting(
     for member in seats.without_candidate:
         wants = Waits(member.record.about, "the candidate in Cirrus", demand=True)
         yield waiting(member, wants, sitting, now, policy)
-    if not steps:
-        for member in (*seats.ready, *seats.relinked):
+    for member in (*seats.ready, *seats.relinked):
+        # One that stands again is opened anew, so that it is told again once it has its seat.
+        if not steps or (not member.seated and not member.record.open):
             yield waiting(member, Waits(sitting.record.ref, "the exam in Cirrus"), sitting, now, policy)
 
 

@@ -7,7 +7,7 @@ from adapter.domain.verdict import Reason
 from adapter.domain.version import Statement, utc_text
 from handlers import said
 from handlers.people import withdrawal
-from handlers.sittings.seats import Booked
+from handlers.sittings.seats import EXAM_REJECTED, Booked
 from handlers.sittings.tasks import booking_label, statement_of
 from handlers.sittings.translate import SEAT
 from handlers.sittings.view import SittingView, booking_is_live, is_canceled
@@ -97,6 +97,11 @@ def booking_rejected(record: Record, reason: Reason) -> Finding:
         },
     )
     return Finding(record.ref, Dismissed(reason), outcomes=(outcome,), note=reason.code)
+
+
+def rejected_with_exam(record: Record, reason: Reason) -> Finding:
+    """Tell that this booking cannot be had because its exam cannot."""
+    return booking_rejected(record, Reason(EXAM_REJECTED, f"The exam cannot be brought into Cirrus: {reason.text}"))
 
 
 def booking_cancelled(member: Booked, life: Statement | None) -> Finding:

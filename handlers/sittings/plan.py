@@ -27,7 +27,7 @@ from adapter.domain.steps import (
 from adapter.domain.verdict import Reason
 from handlers.sittings import outcomes, tasks
 from handlers.sittings.follow_up import close_tasks, follow_up, waiting, without_timetable
-from handlers.sittings.seats import EXAM_REJECTED, Booked, Seats, largest_extra, seat_of, sort_seats
+from handlers.sittings.seats import Booked, Seats, largest_extra, seat_of, sort_seats
 from handlers.sittings.view import SittingView, booking_is_live, holds_seat
 
 
@@ -65,14 +65,13 @@ def _obstacle(sitting: SittingView) -> Reason | None:
 
 
 def _refuse_all(aggregate: Aggregate, sitting: SittingView, reason: Reason) -> Plan:
-    told = Reason(EXAM_REJECTED, f"The exam cannot be brought into Cirrus: {reason.text}")
     findings: list[Finding] = [outcomes.exam_rejected(sitting, reason)]
     for member in aggregate.members:
         if not member.open:
             continue
         booked = Booked(member, aggregate.related.get(member.about) if member.about else None, live=False)
         if booking_is_live(member) and not sitting.canceled:
-            findings.append(outcomes.booking_rejected(member, told))
+            findings.append(outcomes.rejected_with_exam(member, reason))
         elif not booked.seated:
             findings.append(outcomes.booking_cancelled(booked, sitting.life))
         else:
@@ -117,10 +116,10 @@ def _create(aggregate: Aggregate, sitting: SittingView, seats: Seats, policy: Po
     if sitting.mode(policy) == "before_start":
         yield DraftSchedule(wanted)
     elif seats.ready or policy.create_empty:
-        size = batch_size(sitting, policy)
-        first, *rest = list(batches(seats.ready, size)) or [[]]
+        first = next(iter(batches(seats.ready, batch_size(sitting, policy))), [])
         yield PublishSchedule(wanted, tuple(seat_of(member, policy) for member in first))
-        for batch in rest:
+        sent = {member.record.about for member in first}
+        for batch in batches((m for m in seats.ready if m.record.about not in sent), policy.batch_size):
             yield SeatCandidates(sitting.external_id, sitting.hierarchy, tuple(seat_of(m, policy) for m in batch))
 
 

@@ -174,7 +174,7 @@ def _taken(
     known = sitting.known
     if isinstance(receipt.step, PublishSchedule):
         extra = largest_extra(aggregate, sitting, policy)
-        known = replace(_as_sent(known, receipt.step.schedule, extra), activated=True)
+        known = replace(_as_sent(known, receipt.step.schedule, extra), activated=True, limit=None)
     sent = _sent(receipt.step)
     known = replace(known, limit=_raised_limit(known, policy))
     if sent - content.seated.keys() - content.refused.keys() - content.unknown:
@@ -329,9 +329,11 @@ def _refused_call(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, 
         return
     if isinstance(receipt.step, PublishSchedule) and not named:
         if sitting.known.refusal == reason.text:
-            yield outcomes.exam_rejected(sitting, reason)
+            yield from _refused_exam(aggregate, sitting, reason)
             return
         yield _learnt(sitting, replace(sitting.known, refusal=reason.text), "refused with one candidate")
+    elif not named:
+        yield _learnt(sitting, replace(sitting.known, limit=None), "refused with one candidate")
     for member in _about(aggregate, named or sent):
         if isinstance(receipt.step, UnlistCandidates):
             if holds_seat(member):
@@ -339,6 +341,15 @@ def _refused_call(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, 
         elif booking_is_live(member):
             own = tuple(remark for remark in _remarks(receipt) if _candidate_id(aggregate, member) in remark.about)
             yield _unwanted(member, reason_of(own) if own else reason)
+
+
+def _refused_exam(aggregate: Aggregate, sitting: SittingView, reason: Reason) -> Iterator[Finding]:
+    """Reject the exam; who was first refused in these words was refused for the exam's sake."""
+    anew = replace(sitting.known, refusal=None, limit=None)
+    yield replace(outcomes.exam_rejected(sitting, reason), confirmed=anew.data())
+    for member in aggregate.members:
+        if member.status is Status.REJECTED and member.reason == reason:
+            yield outcomes.rejected_with_exam(member, reason)
 
 
 def _left_to_a_person(aggregate: Aggregate, sitting: SittingView, member: Record) -> Finding:
