@@ -13,9 +13,9 @@ from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.ledger.database import Transaction
 from adapter.ledger.outbox import Writer
-from adapter.ledger.rows import intake_values, read_record, select_records, settle_values
+from adapter.ledger.rows import by_ref, intake_values, lock_records, read_record, settle_values
 from adapter.ledger.schema import journal, records, tasks
-from adapter.ledger.upsert import insert_if_absent, upsert
+from adapter.ledger.upsert import upsert
 from adapter.ledger.work import Claim, Touch, hold_lease, touch, waiting_homes
 
 SETTLE_COLUMNS = (
@@ -52,13 +52,17 @@ def record_findings(
 
     A record that the SIS changed meanwhile keeps only what was learnt of Cirrus: it is due again.
     """
-    current = _lock(tx, claim, findings)
+    demanded = _demanded(aggregate, findings)
+    current = _lock(tx, claim, [finding.ref for finding in findings] + demanded)
     settled = _settle(tx, claim, aggregate, findings, current)
+    _demand(tx, claim, demanded)
     writer.write(tx, claim.tenant, [outcome for f in findings for outcome in f.outcomes], claim.deadline)
-    _raise_tasks(tx, claim, [task for finding in findings for task in finding.tasks])
     _close_tasks(tx, claim, findings)
+    _raise_tasks(tx, claim, [task for finding in findings for task in finding.tasks])
     _note(tx, claim, findings)
-    _wake(tx, claim, aggregate, findings, policy)
+    touches = {Touch(home) for home in _released(tx, claim, findings)}
+    touches |= {Touch(ref, needed_by=claim.deadline) for ref in demanded}
+    touch(tx, claim.tenant, policy, touches, held=claim)
     hold_lease(tx, claim, lease)
     return Recorded(tuple(settled))
 
@@ -69,12 +73,8 @@ class _Current:
     changed_at: datetime
 
 
-def _lock(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> dict[Ref, _Current]:
-    refs = sorted({finding.ref for finding in findings})
-    query = select_records(claim.tenant, refs).order_by(records.c.kind, records.c.key)
-    if tx.postgresql:
-        query = query.with_for_update()
-    rows = tx.connection.execute(query).mappings().all()
+def _lock(tx: Transaction, claim: Claim, refs: Iterable[Ref]) -> dict[Ref, _Current]:
+    rows = lock_records(tx, claim.tenant, refs)
     return {Ref(row["kind"], row["key"]): _Current(read_record(row), row["changed_at"]) for row in rows}
 
 
@@ -87,7 +87,7 @@ def _settle(
 ) -> list[tuple[str, float]]:
     planned = {record.ref: record for record in (aggregate.root, *aggregate.members) if record is not None}
     updates: dict[Ref, dict[str, Any]] = {}
-    departures: list[Record] = []
+    departures: dict[Ref, Record] = {}
     settled: list[tuple[str, float]] = []
     for finding in findings:
         found = current.get(finding.ref)
@@ -95,7 +95,8 @@ def _settle(
             continue
         if found.record.home != planned[finding.ref].home:
             if finding.confirmed is not None:
-                departures.append(_left_behind(found.record, planned[finding.ref], finding))
+                left = _left_behind(found.record, planned[finding.ref], finding)
+                departures[left.ref] = left
         elif found.record.revision != planned[finding.ref].revision:
             if finding.confirmed is not None:
                 changed = replace(found.record, confirmed=finding.confirmed)
@@ -106,7 +107,7 @@ def _settle(
                 settled.append((finding.ref.kind, (tx.now - found.changed_at).total_seconds()))
             updates[finding.ref] = settle_values(after, tx.now)
     _update(tx, claim, updates)
-    rows = [intake_values(claim.tenant, departure, tx.now) for departure in departures]
+    rows = [intake_values(claim.tenant, departure, tx.now) for _, departure in sorted(departures.items())]
     upsert(tx, records, rows, ("tenant", "kind", "key"), ("confirmed", "status", "revision"))
     return settled
 
@@ -144,8 +145,9 @@ def _update(tx: Transaction, claim: Claim, updates: Mapping[Ref, dict[str, Any]]
 
 
 def _raise_tasks(tx: Transaction, claim: Claim, raised: Iterable[Task]) -> None:
-    rows = [
-        {
+    """Open the tasks; one that was closed and is asked for again is open again."""
+    rows = {
+        task.id(claim.tenant): {
             "id": task.id(claim.tenant),
             "tenant": claim.tenant,
             "kind": task.ref.kind,
@@ -159,24 +161,28 @@ def _raise_tasks(tx: Transaction, claim: Claim, raised: Iterable[Task]) -> None:
             "raised_at": tx.now,
         }
         for task in raised
-    ]
-    insert_if_absent(tx, tasks, rows, ("id",))
+    }
+    upsert(tx, tasks, list(rows.values()), ("id",), (), overrides={"closed_at": None})
 
 
 def _close_tasks(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
+    closed: dict[str, list[Ref]] = {}
     for finding in findings:
-        if finding.closes:
-            tx.connection.execute(
-                tasks.update()
-                .where(
-                    tasks.c.tenant == claim.tenant,
-                    tasks.c.kind == finding.ref.kind,
-                    tasks.c.key == finding.ref.key,
-                    tasks.c.name.in_(finding.closes),
-                    tasks.c.closed_at.is_(None),
-                )
-                .values(closed_at=tx.now)
+        for name in finding.closes:
+            closed.setdefault(name, []).append(finding.ref)
+    for name, refs in sorted(closed.items()):
+        tx.connection.execute(
+            tasks.update()
+            .where(
+                tasks.c.tenant == claim.tenant,
+                tasks.c.home_kind == claim.ref.kind,
+                tasks.c.home_key == claim.ref.key,
+                by_ref(tasks.c.kind, tasks.c.key, refs),
+                tasks.c.name == name,
+                tasks.c.closed_at.is_(None),
             )
+            .values(closed_at=tx.now)
+        )
 
 
 def _note(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
@@ -197,27 +203,36 @@ def _note(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
         tx.connection.execute(journal.insert(), rows)
 
 
-def _wake(tx: Transaction, claim: Claim, aggregate: Aggregate, findings: Iterable[Finding], policy: Policy) -> None:
-    """Let those look again who waited for what is decided now, and ask for what is waited for now."""
+def _released(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> set[Ref]:
+    """Return the homes of those who waited for what is decided now."""
     decided = [f.ref for f in findings if f.ref == claim.ref and isinstance(f.state, Settled | Dismissed)]
-    homes = waiting_homes(tx, claim.tenant, decided) - {claim.ref}
-    touches = {Touch(home, None) for home in homes}
+    return waiting_homes(tx, claim.tenant, decided) - {claim.ref}
+
+
+def _demanded(aggregate: Aggregate, findings: Iterable[Finding]) -> list[Ref]:
+    """Return what is asked for and was not before: to ask in every pass would never come to rest."""
     before = {record.ref: record.wanting for record in aggregate.members}
     demanded: set[Ref] = set()
     for finding in findings:
-        if isinstance(finding.state, Waits) and finding.state.demand and finding.state.ref is not None:
-            wanting = before.get(finding.ref)
-            if wanting is None or wanting.ref != finding.state.ref or wanting.reason != finding.state.reason:
-                demanded.add(finding.state.ref)
-    if demanded:
-        tx.connection.execute(
-            records.update()
-            .where(
-                records.c.tenant == claim.tenant,
-                sa.or_(*(sa.and_(records.c.kind == ref.kind, records.c.key == ref.key) for ref in sorted(demanded))),
-                records.c.status.in_((Status.KNOWN.value, Status.SETTLED.value)),
-            )
-            .values(status=Status.DUE.value)
+        match finding.state:
+            case Waits(ref=Ref() as ref, reason=reason, demand=True):
+                wanting = before.get(finding.ref)
+                if wanting is None or (wanting.ref, wanting.reason) != (ref, reason):
+                    demanded.add(ref)
+            case _:
+                pass
+    return sorted(demanded)
+
+
+def _demand(tx: Transaction, claim: Claim, demanded: Sequence[Ref]) -> None:
+    if not demanded:
+        return
+    tx.connection.execute(
+        records.update()
+        .where(
+            records.c.tenant == claim.tenant,
+            by_ref(records.c.kind, records.c.key, demanded),
+            records.c.status.in_((Status.KNOWN.value, Status.SETTLED.value)),
         )
-        touches |= {Touch(ref, claim.deadline) for ref in demanded}
-    touch(tx, claim.tenant, policy, touches)
+        .values(status=Status.DUE.value)
+    )

@@ -8,13 +8,17 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from adapter.domain.ports import Clock
 from adapter.errors import LedgerConflict, LedgerUnavailable
 
 CONFLICTS = {"40001", "40P01", "23505"}
 """PostgreSQL states after which the same transaction may simply be run again."""
+
+ABOUT_A_VALUE = ("22", "23", "54")
+"""Classes of PostgreSQL states that say a value cannot be stored, whenever it is tried."""
 
 Observe = Callable[[str, float, bool], None]
 """Called with the operation, its seconds, and whether it failed."""
@@ -63,14 +67,22 @@ class Database:
         return self._engine
 
     @contextmanager
-    def transaction(self, operation: str) -> Generator[Transaction]:
-        """Run one transaction; raise `LedgerUnavailable` or `LedgerConflict` when it is not stored."""
+    def transaction(self, operation: str, *, snapshot: bool = False) -> Generator[Transaction]:
+        """Run one transaction; raise `LedgerUnavailable` or `LedgerConflict` when it is not stored.
+
+        A value that the database can never hold comes out as SQLAlchemy's own error. With `snapshot`
+        everything is read as of one moment, and nothing can be written.
+        """
         started = self._monotonic()
         failed = True
         try:
             with self._engine.begin() as connection:
+                if snapshot and connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield Transaction(connection, self._now(connection))
             failed = False
+        except PoolTimeout as error:
+            raise LedgerUnavailable(f"{operation}: every connection is busy; raise ledger.pool_size") from error
         except DBAPIError as error:
             raise _translated(error, operation) from error
         finally:
@@ -88,24 +100,28 @@ class Database:
 
 
 def _translated(error: DBAPIError, operation: str) -> Exception:
-    if getattr(error.orig, "sqlstate", None) in CONFLICTS:
-        return LedgerConflict(f"{operation}: another worker changed the same rows; it is run again")
-    if isinstance(error, OperationalError) or error.connection_invalidated or _is_away(error):
-        return LedgerUnavailable(
-            f"{operation}: the ledger cannot be used ({type(error.orig).__name__}); check the database and its disk"
-        )
-    return error
-
-
-def _is_away(error: DBAPIError) -> bool:
     state = str(getattr(error.orig, "sqlstate", None) or "")
-    return state.startswith(("08", "53", "57")) or state == "25006"
+    if state in CONFLICTS:
+        return LedgerConflict(f"{operation}: another worker changed the same rows; it is run again")
+    if _is_about_a_value(error, state):
+        return error
+    # Whatever else is wrong (rights, disk, a missing table) is no fault of what was to be stored.
+    return LedgerUnavailable(
+        f"{operation}: the ledger cannot be used ({type(error.orig).__name__}); check the database and its disk"
+    )
+
+
+def _is_about_a_value(error: DBAPIError, state: str) -> bool:
+    if state:
+        return state.startswith(ABOUT_A_VALUE)
+    # Without a state: the driver's own checks, and SQLite's.
+    return isinstance(error, DataError | IntegrityError | ProgrammingError) and not error.connection_invalidated
 
 
 def _engine(url: str, pool_size: int, timeout: float) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = sa.create_engine(parsed, connect_args={"timeout": timeout})
+        engine = sa.create_engine(parsed, connect_args={"timeout": timeout}, pool_timeout=timeout, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
@@ -117,6 +133,7 @@ def _engine(url: str, pool_size: int, timeout: float) -> sa.Engine:
         max_overflow=0,
         pool_timeout=timeout,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"connect_timeout": max(2, int(timeout)), "options": options},
     )
 

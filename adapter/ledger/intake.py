@@ -1,7 +1,7 @@
 """Intake's transaction: a batch of events becomes desired state, due work and journal, or nothing at all."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +10,19 @@ import sqlalchemy as sa
 from adapter.domain.applying import Applied, apply
 from adapter.domain.envelope import Envelope
 from adapter.domain.policy import Policy
-from adapter.domain.records import DEPARTURE, Change, Record, Ref
+from adapter.domain.records import DEPARTURE, Change, Record, Ref, Status
 from adapter.domain.version import Merge
 from adapter.ledger.database import Transaction
-from adapter.ledger.rows import intake_values, read_record, select_records
+from adapter.ledger.rivals import settle_rivals
+from adapter.ledger.rows import by_ref, in_parts, intake_values, lock_records, read_record
 from adapter.ledger.schema import journal, messages, records
 from adapter.ledger.upsert import insert_new, upsert
 from adapter.ledger.work import Touch, touch, waiting_homes
 
 DUPLICATE = "duplicate"
 CONFLICT = "conflict"
+
+REOPENED = (Status.SETTLED.value, Status.REJECTED.value)
 
 RECORD_KEY = ("tenant", "kind", "key")
 
@@ -34,6 +37,8 @@ INTAKE_COLUMNS = (
     "confirmed",
     "revision",
     "status",
+    "reason_code",
+    "reason_text",
     "cause",
     "deadline",
     "changed_at",
@@ -55,7 +60,7 @@ class _Batch:
 
     tenant: str
     policy: Policy
-    stored: frozenset[Ref] = frozenset()
+    stored: Mapping[Ref, Record] = field(default_factory=dict[Ref, Record])
     held: dict[Ref, Record] = field(default_factory=dict[Ref, Record])
     changed: dict[Ref, Record] = field(default_factory=dict[Ref, Record])
     touched: set[Ref] = field(default_factory=set[Ref])
@@ -71,9 +76,8 @@ def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping
     """
     handled, fresh = _known_before(tx, incoming)
     batches: dict[str, _Batch] = {}
-    for index in fresh:
-        tenant = incoming[index].envelope.tenant
-        batches.setdefault(tenant, _Batch(tenant, policies[tenant]))
+    for tenant in sorted({incoming[index].envelope.tenant for index in fresh}):
+        batches[tenant] = _Batch(tenant, policies[tenant])
     for batch in batches.values():
         mine = [index for index in fresh if incoming[index].envelope.tenant == batch.tenant]
         _hold(tx, batch, [change.ref for index in mine for change in incoming[index].changes])
@@ -90,15 +94,16 @@ def _known_before(tx: Transaction, incoming: Sequence[Incoming]) -> tuple[list[s
     seen: dict[tuple[str, str, str], str] = {}
     for tenant, source in {(tenant, source) for tenant, source, _ in keys}:
         ids = [event_id for t, s, event_id in keys if (t, s) == (tenant, source)]
-        query = sa.select(messages.c.id, messages.c.fingerprint).where(
-            messages.c.tenant == tenant, messages.c.source == source, messages.c.id.in_(ids)
-        )
-        seen |= {(tenant, source, row.id): row.fingerprint for row in tx.connection.execute(query)}
+        for some in in_parts(ids):
+            query = sa.select(messages.c.id, messages.c.fingerprint).where(
+                messages.c.tenant == tenant, messages.c.source == source, messages.c.id.in_(some)
+            )
+            seen |= {(tenant, source, row.id): row.fingerprint for row in tx.connection.execute(query)}
     handled: list[str] = []
     fresh: list[int] = []
     for index, item in enumerate(incoming):
         key = (item.envelope.tenant, item.envelope.source, item.envelope.id)
-        before = seen.setdefault(key, item.fingerprint) if key in seen else None
+        before = seen.get(key)
         if before is None:
             seen[key] = item.fingerprint
             fresh.append(index)
@@ -107,12 +112,9 @@ def _known_before(tx: Transaction, incoming: Sequence[Incoming]) -> tuple[list[s
 
 
 def _hold(tx: Transaction, batch: _Batch, refs: Iterable[Ref]) -> None:
-    """Read and lock the records that may change, always in the same order."""
-    query = select_records(batch.tenant, sorted(set(refs))).order_by(records.c.kind, records.c.key)
-    if tx.postgresql:
-        query = query.with_for_update()
-    batch.held = {Ref(row["kind"], row["key"]): read_record(row) for row in tx.connection.execute(query).mappings()}
-    batch.stored = frozenset(batch.held)
+    rows = lock_records(tx, batch.tenant, refs)
+    batch.stored = {Ref(row["kind"], row["key"]): read_record(row) for row in rows}
+    batch.held = dict(batch.stored)
 
 
 def _apply(batch: _Batch, item: Incoming, now: datetime) -> str:
@@ -163,64 +165,39 @@ def _said(tenant: str, envelope: Envelope, ref: Ref, merge: Merge, now: datetime
 
 def _write(tx: Transaction, batch: _Batch) -> None:
     if batch.changed:
-        _find_rivals(tx, batch)
+        heirs = settle_rivals(tx, batch.tenant, batch.stored, batch.changed)
+        batch.touched |= {record.home for record in heirs if record.open}
+        batch.rippling |= {record.ref for record in heirs}
         known = [ref for ref in sorted(batch.changed) if ref in batch.stored or ref.kind == DEPARTURE]
         new = sorted(batch.changed.keys() - set(known))
-        upsert(tx, records, _rows(tx, batch, known), RECORD_KEY, INTAKE_COLUMNS)
-        insert_new(tx, records, _rows(tx, batch, new), RECORD_KEY)
-    touched = {Touch(ref, batch.held[ref].deadline if ref in batch.held else None) for ref in batch.touched}
-    touched |= {Touch(home, None) for home in _ripple(tx, batch)}
-    touched |= {Touch(home, None) for home in waiting_homes(tx, batch.tenant, batch.changed)}
+        known_rows = _rows(tx, batch.tenant, [*(batch.changed[ref] for ref in known), *heirs])
+        upsert(tx, records, known_rows, RECORD_KEY, INTAKE_COLUMNS)
+        insert_new(tx, records, _rows(tx, batch.tenant, [batch.changed[ref] for ref in new]), RECORD_KEY)
+    touched = {Touch(ref, batch.changed[ref].deadline if ref in batch.changed else None) for ref in batch.touched}
+    touched |= {Touch(home) for home in _ripple(tx, batch)}
+    touched |= {Touch(home) for home in waiting_homes(tx, batch.tenant, batch.changed)}
     touch(tx, batch.tenant, batch.policy, touched)
     if batch.journal:
         tx.connection.execute(journal.insert(), batch.journal)
 
 
-def _rows(tx: Transaction, batch: _Batch, refs: Iterable[Ref]) -> list[dict[str, Any]]:
-    return [intake_values(batch.tenant, batch.changed[ref], tx.now) for ref in refs]
-
-
-def _find_rivals(tx: Transaction, batch: _Batch) -> None:
-    """Mark records whose external id another record of the same kind has had before."""
-    named = {(ref.kind, record.external_id): ref for ref, record in batch.changed.items() if record.external_id}
-    kinds = {kind for kind, _ in named}
-    owners: dict[tuple[str, str], list[str]] = {}
-    for kind in kinds:
-        wanted = [external_id for k, external_id in named if k == kind]
-        query = sa.select(records.c.external_id, records.c.key).where(
-            records.c.tenant == batch.tenant,
-            records.c.kind == kind,
-            records.c.external_id.in_(wanted),
-            records.c.rival.is_(None),
-        )
-        for row in tx.connection.execute(query):
-            owners.setdefault((kind, row.external_id), []).append(row.key)
-    for ref, record in list(batch.changed.items()):
-        if record.external_id is None:
-            continue
-        holders = owners.setdefault((ref.kind, record.external_id), [])
-        rival = next((key for key in holders if key != ref.key), None)
-        if ref.key in holders:
-            rival = None
-        if rival is None:
-            holders.append(ref.key)
-        if rival != record.rival:
-            batch.held[ref] = batch.changed[ref] = replace(record, rival=rival)
+def _rows(tx: Transaction, tenant: str, changed: Iterable[Record]) -> list[dict[str, Any]]:
+    return [intake_values(tenant, record, tx.now) for record in changed]
 
 
 def _ripple(tx: Transaction, batch: _Batch) -> set[Ref]:
-    """Let the homes of everything about a changed record look again."""
-    if not batch.rippling:
-        return set()
-    about = sa.and_(
-        records.c.tenant == batch.tenant,
-        sa.or_(
-            *(sa.and_(records.c.about_kind == r.kind, records.c.about_key == r.key) for r in sorted(batch.rippling))
-        ),
-    )
-    tx.connection.execute(records.update().where(about, records.c.status == "settled").values(status="due"))
-    rows = tx.connection.execute(sa.select(records.c.home_kind, records.c.home_key).where(about).distinct())
-    return {Ref(row.home_kind, row.home_key) for row in rows}
+    """Let the homes of everything about a changed record look again, also at what was refused because of it.
+
+    The new revision tells a pass that is under way that what it knew of them is no longer all there is.
+    """
+    homes: set[Ref] = set()
+    for some in in_parts(sorted(batch.rippling)):
+        about = sa.and_(records.c.tenant == batch.tenant, by_ref(records.c.about_kind, records.c.about_key, some))
+        reopened = sa.case((records.c.status.in_(REOPENED), Status.DUE.value), else_=records.c.status)
+        tx.connection.execute(records.update().where(about).values(status=reopened, revision=records.c.revision + 1))
+        query = sa.select(records.c.home_kind, records.c.home_key).where(about).distinct()
+        homes |= {Ref(row.home_kind, row.home_key) for row in tx.connection.execute(query)}
+    return homes
 
 
 def _remember(tx: Transaction, incoming: Sequence[Incoming], handled: Sequence[str], fresh: Iterable[int]) -> None:

@@ -1,5 +1,6 @@
 """The ledger as the loops see it: each method one transaction."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -30,6 +31,8 @@ class Ledger:
         self._seal = seal
         self._writer = outbox.Writer(source, seal)
         self._worker = worker
+        self._held: set[work.Claim] = set()
+        self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raise `LedgerUnavailable` or `LedgerOutdated` unless the ledger can be used."""
@@ -45,16 +48,27 @@ class Ledger:
         return self._again("intake", lambda tx: intake.store_batch(tx, incoming, policies))
 
     def claim(self, tenant: str, limit: int, lease: timedelta) -> list[work.Claim]:
-        """Take due work; see `work.claim_due`."""
-        return self._again("claim", lambda tx: work.claim_due(tx, tenant, self._worker, limit, lease))
+        """Take due work; see `work.claim_due`. Each claim is held until `let_go`."""
+        claims = self._again("claim", lambda tx: work.claim_due(tx, tenant, self._worker, limit, lease))
+        with self._lock:
+            self._held.update(claims)
+        return claims
+
+    def let_go(self, claim: work.Claim) -> None:
+        """Prolong this lease no more. Unless it was given back, it runs out, and whoever claims next reads first."""
+        with self._lock:
+            self._held.discard(claim)
 
     def renew_leases(self, lease: timedelta) -> int:
         """Prolong what this worker holds; see `work.renew_leases`."""
-        return self._again("renew", lambda tx: work.renew_leases(tx, self._worker, lease))
+        with self._lock:
+            held = tuple(self._held)
+        return self._again("renew", lambda tx: work.renew_leases(tx, held, lease)) if held else 0
 
     def load(self, claim: work.Claim) -> tuple[Aggregate, datetime]:
         """Return the claimed aggregate, and the ledger's time at which it was read."""
-        return self._again("load", lambda tx: (aggregates.load_aggregate(tx, claim), tx.now))
+        with self._database.transaction("load", snapshot=True) as tx:
+            return aggregates.load_aggregate(tx, claim), tx.now
 
     def record(
         self, claim: work.Claim, aggregate: Aggregate, findings: Sequence[Finding], policy: Policy, lease: timedelta
@@ -99,8 +113,11 @@ class Ledger:
         return self._again("tasks", lambda tx: history.list_tasks(tx, closed=closed))
 
     def tidy(self, keep: retention.Retention) -> int:
-        """Delete history that is past its retention; return how many rows that were."""
-        return self._again("tidy", lambda tx: retention.tidy(tx, keep))
+        """Delete history that is past its retention, a few thousand rows at a time; return how many that were."""
+        total = 0
+        while deleted := self._again("tidy", lambda tx: retention.tidy(tx, keep)):
+            total += deleted
+        return total
 
     def close(self) -> None:
         """Close every connection."""

@@ -44,7 +44,9 @@ def migrate(database: Database) -> str:
     config.set_main_option("script_location", str(FOLDER))
     with database.transaction("migrate") as tx:
         if tx.postgresql:
-            # Two deployments at once: the second waits, and then finds nothing to do.
+            # Two deployments at once: the second waits, however long, and then finds nothing to do.
+            tx.connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            tx.connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             tx.connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261124)"))
         config.attributes["connection"] = tx.connection
         command.upgrade(config, "head")

@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+import sqlalchemy as sa
+
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import journal, messages, outbox
+
+MOST = 5000
+"""Rows in one transaction, so that it holds up nobody and ends within the statement time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +22,18 @@ class Retention:
 
 
 def tidy(tx: Transaction, retention: Retention) -> int:
-    """Delete what is past its retention and return how many rows that were.
+    """Delete up to `MOST` rows of each kind that are past their retention and return how many rows that were.
 
     An outcome is forgotten only after the broker has confirmed it.
     """
-    deleted = 0
-    for statement in (
-        journal.delete().where(journal.c.at < tx.now - retention.journal),
-        messages.delete().where(messages.c.received_at < tx.now - retention.messages),
-        outbox.delete().where(outbox.c.published_at < tx.now - retention.outbox),
-    ):
-        deleted += tx.connection.execute(statement).rowcount
-    return deleted
+    return (
+        _delete(tx, journal, journal.c.at < tx.now - retention.journal)
+        + _delete(tx, messages, messages.c.received_at < tx.now - retention.messages)
+        + _delete(tx, outbox, outbox.c.published_at < tx.now - retention.outbox)
+    )
+
+
+def _delete(tx: Transaction, table: sa.Table, old: sa.ColumnElement[bool]) -> int:
+    key = sa.tuple_(*table.primary_key.columns)
+    oldest = sa.select(*table.primary_key.columns).where(old).limit(MOST)
+    return tx.connection.execute(table.delete().where(key.in_(oldest))).rowcount

@@ -1,15 +1,21 @@
 """Rows and records: how a record is written to the ledger and read back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from adapter.domain.records import Record, Ref, Status, Wanting
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Rank, Statement, Version, utc_text, utc_time
+from adapter.ledger.database import Transaction
 from adapter.ledger.schema import records
+
+Name = TypeVar("Name")
+
+MOST_NAMES = 10_000
+"""Names in one query; SQLite takes 32,766 values, PostgreSQL 65,535."""
 
 
 def intake_values(tenant: str, record: Record, now: datetime) -> dict[str, Any]:
@@ -28,6 +34,8 @@ def intake_values(tenant: str, record: Record, now: datetime) -> dict[str, Any]:
         "confirmed": dict(record.confirmed),
         "revision": record.revision,
         "status": record.status.value,
+        "reason_code": record.reason.code if record.reason else None,
+        "reason_text": record.reason.text if record.reason else None,
         "cause": record.cause,
         "deadline": record.deadline,
         "changed_at": now,
@@ -103,9 +111,25 @@ def _version(written: list[Any]) -> Version:
     return Version(utc_time(time), sequence, Rank(rank), event_id)
 
 
+def lock_records(tx: Transaction, tenant: str, refs: Iterable[Ref]) -> Iterator[sa.RowMapping]:
+    """Read the rows of the named records and lock them, always in the same order."""
+    for some in in_parts(sorted(set(refs))):
+        query = select_records(tenant, some).order_by(records.c.kind, records.c.key)
+        if tx.postgresql:
+            query = query.with_for_update()
+        yield from tx.connection.execute(query).mappings().all()
+
+
 def select_records(tenant: str, refs: Iterable[Ref]) -> sa.Select[Any]:
     """Select the rows of the named records."""
     return sa.select(records).where(records.c.tenant == tenant, by_ref(records.c.kind, records.c.key, refs))
+
+
+def in_parts(names: Iterable[Name]) -> Iterator[list[Name]]:
+    """Divide names into lists that fit into one query each."""
+    left = list(names)
+    for start in range(0, len(left), MOST_NAMES):
+        yield left[start : start + MOST_NAMES]
 
 
 def by_ref(kind: sa.Column[str], key: sa.Column[str], refs: Iterable[Ref]) -> sa.ColumnElement[bool]:

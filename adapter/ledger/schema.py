@@ -49,6 +49,9 @@ class JsonText(TypeDecorator[Any]):
 
 metadata = sa.MetaData()
 
+WAITING: sa.ColumnClause[str] = sa.literal_column("'waiting'")
+"""Spelt out, not bound: SQLite uses a partial index only where the query says the same as the index."""
+
 messages = sa.Table(
     "messages",
     metadata,
@@ -61,6 +64,7 @@ messages = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("time", UtcTime, nullable=False),
     sa.Column("received_at", UtcTime, nullable=False),
+    sa.Index("messages_age", "received_at"),
 )
 
 records = sa.Table(
@@ -91,7 +95,23 @@ records = sa.Table(
     sa.Column("settled_at", UtcTime),
     sa.Index("records_home", "tenant", "home_kind", "home_key"),
     sa.Index("records_about", "tenant", "about_kind", "about_key"),
-    sa.Index("records_external_id", "tenant", "kind", "external_id"),
+    sa.Index(
+        "records_holder",
+        "tenant",
+        "kind",
+        "external_id",
+        unique=True,
+        sqlite_where=sa.text("rival IS NULL AND external_id IS NOT NULL"),
+        postgresql_where=sa.text("rival IS NULL AND external_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "records_rival",
+        "tenant",
+        "kind",
+        "external_id",
+        sqlite_where=sa.text("rival IS NOT NULL"),
+        postgresql_where=sa.text("rival IS NOT NULL"),
+    ),
     sa.Index(
         "records_wanting",
         "tenant",
@@ -124,15 +144,10 @@ work = sa.Table(
     sa.Column("touched", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Index(
-        "work_leased",
-        "lease_by",
-        sqlite_where=sa.text("lease_by IS NOT NULL"),
-        postgresql_where=sa.text("lease_by IS NOT NULL"),
-    ),
-    sa.Index(
         "work_due",
         "tenant",
         "deadline",
+        "due_at",
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     ),
@@ -167,6 +182,7 @@ outbox = sa.Table(
         "subject",
         "seq",
     ),
+    sa.Index("outbox_age", "published_at"),
     sqlite_autoincrement=True,
 )
 
@@ -182,6 +198,7 @@ journal = sa.Table(
     sa.Column("what", sa.Text, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
     sa.Index("journal_object", "tenant", "kind", "key", "seq"),
+    sa.Index("journal_age", "at"),
     sqlite_autoincrement=True,
 )
 

@@ -37,6 +37,7 @@ def _journal() -> None:
         sa.PrimaryKeyConstraint("seq"),
         sqlite_autoincrement=True,
     )
+    op.create_index("journal_age", "journal", ["at"])
     op.create_index("journal_object", "journal", ["tenant", "kind", "key", "seq"])
 
 
@@ -54,6 +55,7 @@ def _messages() -> None:
         sa.Column("received_at", _time(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "source", "id"),
     )
+    op.create_index("messages_age", "messages", ["received_at"])
 
 
 def _outbox() -> None:
@@ -83,6 +85,7 @@ def _outbox() -> None:
         sqlite_where=sa.text("published_at IS NULL"),
         postgresql_where=sa.text("published_at IS NULL"),
     )
+    op.create_index("outbox_age", "outbox", ["published_at"])
     op.create_index("outbox_subject", "outbox", ["tenant", "subject", "seq"])
 
 
@@ -115,7 +118,14 @@ def _records() -> None:
         sa.PrimaryKeyConstraint("tenant", "kind", "key"),
     )
     op.create_index("records_about", "records", ["tenant", "about_kind", "about_key"])
-    op.create_index("records_external_id", "records", ["tenant", "kind", "external_id"])
+    op.create_index(
+        "records_holder",
+        "records",
+        ["tenant", "kind", "external_id"],
+        unique=True,
+        sqlite_where=sa.text("rival IS NULL AND external_id IS NOT NULL"),
+        postgresql_where=sa.text("rival IS NULL AND external_id IS NOT NULL"),
+    )
     op.create_index("records_home", "records", ["tenant", "home_kind", "home_key"])
     op.create_index(
         "records_open",
@@ -123,6 +133,13 @@ def _records() -> None:
         ["tenant", "kind", "status"],
         sqlite_where=sa.text("status IN ('due', 'waiting', 'manual')"),
         postgresql_where=sa.text("status IN ('due', 'waiting', 'manual')"),
+    )
+    op.create_index(
+        "records_rival",
+        "records",
+        ["tenant", "kind", "external_id"],
+        sqlite_where=sa.text("rival IS NOT NULL"),
+        postgresql_where=sa.text("rival IS NOT NULL"),
     )
     op.create_index(
         "records_wanting",
@@ -175,16 +192,9 @@ def _work() -> None:
         sa.PrimaryKeyConstraint("tenant", "kind", "key"),
     )
     op.create_index(
-        "work_leased",
-        "work",
-        ["lease_by"],
-        sqlite_where=sa.text("lease_by IS NOT NULL"),
-        postgresql_where=sa.text("lease_by IS NOT NULL"),
-    )
-    op.create_index(
         "work_due",
         "work",
-        ["tenant", "deadline"],
+        ["tenant", "deadline", "due_at"],
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
