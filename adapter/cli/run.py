@@ -7,7 +7,7 @@ from types import TracebackType
 import structlog
 import typer
 
-from adapter.app import App, build
+from adapter.app import build
 from adapter.cli.console import ConfigFile, Exit, complain, fail, settings
 from adapter.errors import AdapterError, ConfigurationError
 from adapter.observe.logging import configure
@@ -40,8 +40,7 @@ def run(*, config: ConfigFile = None) -> None:
 def _run(chosen: Settings) -> bool:
     """Run until a signal; return whether everything was finished in time."""
     try:
-        app: App = build(chosen, ALL)
-        return app.run()
+        return build(chosen, ALL).run()
     except ConfigurationError:
         raise
     except AdapterError as error:

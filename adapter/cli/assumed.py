@@ -1,0 +1,163 @@
+"""Assumed answers: a Cirrus that is as the ledger knows it and says yes to everything, for dry runs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from adapter.cirrus import bodies
+from adapter.cirrus.calls import Call, call_for
+from adapter.cirrus.paths import Paths, fill
+from adapter.cirrus.wire import Reading
+from adapter.domain import steps
+from adapter.domain.answers import (
+    Absent,
+    Accepted,
+    Answer,
+    AttemptsSeen,
+    CandidateSeen,
+    Content,
+    Done,
+    ScheduleSeen,
+    Seated,
+    Unlisted,
+)
+from adapter.domain.records import Aggregate
+from handlers.sittings.view import Known, holds_seat
+
+LINK = "https://the-candidates-own-link"
+"""What an assumed answer holds instead of a launch link."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """One call that would be made; `candidates` for a call about a schedule's candidates."""
+
+    tenant: str
+    operation: str
+    method: str
+    path: str
+    candidates: int | None
+    body: bytes | None = field(repr=False)
+
+
+SEATING = frozenset({"publish_schedule", "seat_candidates", "list_candidates", "unlist_candidates"})
+
+
+@dataclass(slots=True)
+class AssumedCirrus:
+    """The exam platform of one tenant as a dry run sees it; implements `adapter.domain.ports.Platform`.
+
+    `aggregate` is the one that is worked on: what is read is what the ledger knows of it, or whom an earlier
+    call has put on a schedule, which makes them known to Cirrus. Each call is handed to `planned`, with the
+    method, path and body that the client itself would send.
+    """
+
+    tenant: str
+    paths: Paths
+    dialect: bodies.Dialect
+    reading: Reading
+    planned: Callable[[PlannedCall], None]
+    aggregate: Aggregate | None = None
+    made: dict[str, CandidateSeen] = field(default_factory=dict[str, CandidateSeen])
+
+    def perform(self, step: steps.Step) -> Answer:
+        """Note the call that a step makes and say yes; what the client would refuse to send stays refused."""
+        call = call_for(step, self.dialect, self.reading)
+        if not isinstance(call, Call):
+            return call
+        route = self.paths.routes[call.operation]
+        seats = call.items if call.operation in SEATING else None
+        path = fill(route.template, call.external_id)
+        self.planned(PlannedCall(self.tenant, call.operation, route.method, path, seats, call.body))
+        if isinstance(step, steps.PublishSchedule | steps.SeatCandidates):
+            self.made |= {seat.profile.external_id: _shown(seat.profile) for seat in step.seats}
+        content = assume(step, self.aggregate)
+        if isinstance(step, steps.ReadCandidate) and isinstance(content, Absent):
+            content = self.made.get(step.external_id, content)
+        return Accepted(content)
+
+    def close(self) -> None:
+        """Hold nothing, so close nothing."""
+
+
+def assume(step: steps.Step, aggregate: Aggregate | None) -> Content:
+    """Return what Cirrus answers when it is as the ledger knows it, and nobody has begun an exam."""
+    match step:
+        case steps.ReadCandidate(external_id=name):
+            return _candidate(name, aggregate)
+        case steps.ReadSchedule(external_id=name):
+            return _schedule(name, aggregate)
+        case steps.ReadAttempts():
+            return AttemptsSeen(frozenset())
+        case steps.PublishSchedule(seats=seats) | steps.SeatCandidates(seats=seats):
+            return _seated(seats)
+        case steps.ListCandidates(candidates=people):
+            return Seated(dict.fromkeys(people))
+        case steps.UnlistCandidates(candidates=people):
+            return Unlisted(frozenset(people))
+        case (
+            steps.CreateCandidate()
+            | steps.ChangeCandidate()
+            | steps.DraftSchedule()
+            | steps.ChangeSchedule()
+            | steps.ActivateSchedule()
+            | steps.DeleteSchedule()
+        ):
+            return Done()
+        case _ as never:
+            assert_never(never)
+
+
+def _seated(seats: tuple[steps.Seat, ...]) -> Seated:
+    refused = {
+        seat.profile.external_id: remark
+        for seat in seats
+        if (remark := bodies.refusal_of_profile(seat.profile)) is not None
+    }
+    names = (seat.profile.external_id for seat in seats)
+    return Seated({name: LINK for name in names if name not in refused}, refused=refused)
+
+
+def _shown(profile: steps.Profile) -> CandidateSeen:
+    return CandidateSeen(
+        external_id=profile.external_id,
+        first_name=profile.first_name,
+        last_name=profile.last_name,
+        mail=profile.mail,
+        extra_time=profile.extra_time or 0,
+        login_disabled=profile.login_disabled,
+        hierarchies=frozenset(),
+    )
+
+
+def _candidate(external_id: str, aggregate: Aggregate | None) -> CandidateSeen | Absent:
+    root = aggregate.root if aggregate is not None else None
+    seen: Mapping[str, Any] | None = root.confirmed.get("seen") if root is not None else None
+    if seen is None or seen.get("absent"):
+        return Absent()
+    return CandidateSeen(
+        external_id=external_id,
+        first_name=seen.get("first_name"),
+        last_name=seen.get("last_name"),
+        mail=seen.get("mail"),
+        extra_time=int(seen.get("extra_time") or 0),
+        login_disabled=seen.get("login_disabled"),
+        hierarchies=frozenset(),
+    )
+
+
+def _schedule(external_id: str, aggregate: Aggregate | None) -> ScheduleSeen | Absent:
+    known = Known.of(aggregate.root if aggregate is not None else None)
+    if aggregate is None or not known.exists:
+        return Absent()
+    seated = {member.about for member in aggregate.members if holds_seat(member)}
+    present = (aggregate.related[ref].external_id for ref in seated if ref is not None and ref in aggregate.related)
+    return ScheduleSeen(
+        external_id=external_id,
+        title=known.title,
+        start=known.start,
+        end=known.end,
+        activated=known.activated,
+        archived=known.archived,
+        candidates=frozenset(name for name in present if name is not None),
+    )

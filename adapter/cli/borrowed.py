@@ -1,0 +1,80 @@
+"""Borrowed rows: what a dry run needs of the real ledger, copied into the throw-away one, never the other way."""
+
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapter.domain.records import Ref
+from adapter.ledger.database import Database, Transaction
+from adapter.ledger.intake import Incoming
+from adapter.ledger.rows import by_ref, select_records
+from adapter.ledger.schema import messages, records, tasks, work
+from adapter.ledger.upsert import insert_if_absent
+
+Row = dict[str, Any]
+FREE: Row = {"lease_by": None, "lease_until": None, "due_at": None}
+"""What is due in the real ledger is none of the dry run's business; only what its events touch becomes due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """Copies rows from `lender` to `borrower`; a row that the borrower has is left as it is."""
+
+    lender: Database
+    borrower: Database
+
+    def for_events(self, tenant: str, incoming: Sequence[Incoming]) -> None:
+        """Copy what intake looks at: messages of these ids, the records spoken of, and who has their external ids."""
+        changes = [change for item in incoming for change in item.changes]
+        names = {change.external_id for change in changes}
+        with self._reading() as tx:
+            known = _rows(tx, messages, messages.c.id.in_([item.envelope.id for item in incoming]), tenant)
+            spoken_of = by_ref(records.c.kind, records.c.key, {change.ref for change in changes})
+            names |= {row["external_id"] for row in _rows(tx, records, spoken_of, tenant)}
+            holders = _rows(tx, records, records.c.external_id.in_(names - {None}), tenant)
+        self._keep(messages, known)
+        self._keep(records, holders)
+        self.around(tenant, [change.ref for change in changes])
+
+    def around(self, tenant: str, refs: Iterable[Ref]) -> None:
+        """Copy the aggregates of these roots, and all that waits for one of them."""
+        refs = sorted(set(refs))
+        with self._reading() as tx:
+            near = _rows(
+                tx,
+                records,
+                sa.or_(
+                    by_ref(records.c.kind, records.c.key, refs),
+                    by_ref(records.c.home_kind, records.c.home_key, refs),
+                    by_ref(records.c.about_kind, records.c.about_key, refs),
+                    by_ref(records.c.wanting_kind, records.c.wanting_key, refs),
+                ),
+                tenant,
+            )
+            named = {Ref(row["home_kind"], row["home_key"]) for row in near}
+            named |= {Ref(row["about_kind"], row["about_key"]) for row in near if row["about_key"] is not None}
+            near += [dict(row) for row in tx.connection.execute(select_records(tenant, sorted(named))).mappings()]
+            owed = _rows(tx, work, by_ref(work.c.kind, work.c.key, {*refs, *named}), tenant)
+            open_tasks = _rows(tx, tasks, by_ref(tasks.c.home_kind, tasks.c.home_key, refs), tenant)
+        self._keep(records, near)
+        self._keep(work, [{**row, **FREE} for row in owed])
+        self._keep(tasks, open_tasks)
+
+    @contextmanager
+    def _reading(self) -> Generator[Transaction]:
+        with self.lender.transaction("plan") as tx:
+            # A belt to the braces: the database itself refuses to write here.
+            tx.connection.exec_driver_sql("SET TRANSACTION READ ONLY" if tx.postgresql else "PRAGMA query_only = ON")
+            yield tx
+
+    def _keep(self, table: sa.Table, rows: Sequence[Row]) -> None:
+        with self.borrower.transaction("plan") as tx:
+            insert_if_absent(tx, table, rows, [column.name for column in table.primary_key])
+
+
+def _rows(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool], tenant: str) -> list[Row]:
+    query = sa.select(table).where(table.c.tenant == tenant, where)
+    return [dict(row) for row in tx.connection.execute(query).mappings()]
