@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from adapter import __version__
-from adapter.cli import config, docs, events, explain, ledger, run, sandbox, status, tasks, topology
+from adapter.cli import config, docs, events, explain, ledger, plan, run, sandbox, status, tasks, topology
 from adapter.cli.console import Commands, put
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def _options(
 
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.add_typer(ledger.app, name="ledger")
+app.command("plan", epilog=plan.EXAMPLES)(plan.plan)
 app.command("status", epilog=status.EXAMPLES)(status.status)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.add_typer(tasks.app, name="tasks")
