@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from adapter.errors import LeaseLost, LedgerError
+from adapter.flow.gate import Permit
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import Passes
 from adapter.ledger.work import Claim
@@ -37,11 +38,11 @@ class Converger:
         """Claim what is due and start on it, or wait a moment."""
         self._wake.clear()
         free = self._reserve()
-        allowed = self._tenancy.gate.allows(free)
-        self._give_back(free - allowed)
-        claims = self._claim(allowed) if allowed else []
+        permit = self._tenancy.gate.allows(free)
+        self._give_back(free - permit.claims)
+        claims = self._claim(permit) if permit.claims else []
         for claim in claims:
-            self._pool.submit(self._work_on, claim)
+            self._pool.submit(self._work_on, claim, probe=permit.probe)
         if not claims:
             self._wake.wait(IDLE)
 
@@ -62,17 +63,17 @@ class Converger:
         if places:
             self._free.release(places)
 
-    def _claim(self, limit: int) -> list[Claim]:
+    def _claim(self, permit: Permit) -> list[Claim]:
         claims: list[Claim] = []
         try:
-            claims = self._passes.ledger.claim(self._tenancy.name, limit, LEASE)
+            claims = self._passes.ledger.claim(self._tenancy.name, permit.claims, LEASE)
         finally:
-            self._give_back(limit - len(claims))
-            if not claims:
-                self._tenancy.gate.probe_unused()
+            self._give_back(permit.claims - len(claims))
+            if permit.probe and not claims:
+                self._tenancy.gate.probe_over()
         return claims
 
-    def _work_on(self, claim: Claim) -> None:
+    def _work_on(self, claim: Claim, *, probe: bool) -> None:
         try:
             self._passes.run(claim)
         except LeaseLost as error:
@@ -82,6 +83,9 @@ class Converger:
         except Exception:  # noqa: BLE001 - a pass that fails must not take its place in the pool with it
             _log.exception("converge_failed", kind=claim.ref.kind)
         finally:
-            self._tenancy.gate.probe_unused()
+            # What was not given back is not prolonged either: it is claimed again when its lease has run out.
+            self._passes.ledger.let_go(claim)
+            if probe:
+                self._tenancy.gate.probe_over()
             self._give_back(1)
             self._wake.set()

@@ -6,9 +6,18 @@ due in the ledger, and other tenants do not notice.
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 OUTAGE_AFTER = 5
 """Answers in a row that show Cirrus failing, after which it counts as down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """How many aggregates may be claimed; a `probe` is over when `Gate.probe_over` is told so."""
+
+    claims: int
+    probe: bool = False
 
 
 class Gate:
@@ -26,18 +35,24 @@ class Gate:
         self._failures = 0
         self._probing = False
 
-    def allows(self, wanted: int) -> int:
+    @property
+    def closed(self) -> bool:
+        """Whether what is under way should make no more calls; while a probe is out nobody knows."""
+        with self._lock:
+            return self._cause is not None and not self._probing
+
+    def allows(self, wanted: int) -> Permit:
         """Return how many claims may be made: all, none while closed, one as a probe."""
         with self._lock:
             if self._cause is None:
-                return wanted
+                return Permit(wanted)
             if self._monotonic() < self._until or self._probing or wanted == 0:
-                return 0
+                return Permit(0)
             self._probing = True
-            return 1
+            return Permit(1, probe=True)
 
-    def probe_unused(self) -> None:
-        """Tell that the permitted probe found nothing to do."""
+    def probe_over(self) -> None:
+        """Tell that the permitted probe has ended, or found nothing to do: there may be another one."""
         with self._lock:
             self._probing = False
 
@@ -47,7 +62,6 @@ class Gate:
             first = self._cause != cause
             self._cause = cause
             self._until = self._monotonic() + seconds
-            self._probing = False
         if first:
             self._on_halt(cause)
 
@@ -55,7 +69,6 @@ class Gate:
         """Tell that Cirrus answered sensibly: the gate opens."""
         with self._lock:
             self._failures = 0
-            self._probing = False
             was, self._cause = self._cause, None
         if was is not None:
             self._on_halt(None)

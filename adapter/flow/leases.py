@@ -1,7 +1,8 @@
 """The lease loop: tells the ledger that this worker is alive, so that its claims stay its own.
 
 A lease is short, so that the work of a worker that died is taken up soon; a call may be long. Renewing
-from a loop of its own lets both be so. A worker that froze finds its fences gone when it thaws.
+from a loop of its own lets both be so. Only what is being worked on is renewed: a pass that failed lets its
+claim run out. A worker that froze finds its fences gone when it thaws.
 """
 
 import threading

@@ -8,7 +8,7 @@ from typing import assert_never
 
 import structlog
 
-from adapter.domain.answers import Answer, Failing, Garbled, NoAnswer, Receipt, Throttled, Unreachable
+from adapter.domain.answers import Answer, Failing, Garbled, NoAnswer, Receipt, Throttled, Unreachable, Unsendable
 from adapter.domain.applying import fold
 from adapter.domain.findings import Finding
 from adapter.domain.handler import Handler
@@ -70,11 +70,15 @@ class Passes:
         """Work on one claim and give it back; raises `LeaseLost` and `LedgerUnavailable`."""
         aggregate, read_at = self.ledger.load(claim)
         started = self.monotonic()
+
+        def now() -> datetime:
+            return read_at + timedelta(seconds=self.monotonic() - started)
+
         handler = self.handlers[claim.ref.kind]
         for _ in range(MOST_ROUNDS):
-            now = read_at + timedelta(seconds=self.monotonic() - started)
-            plan = handler.plan(aggregate, now, self.tenancy.policy)
-            aggregate = self._record(claim, aggregate, plan.findings, now)
+            moment = now()
+            plan = handler.plan(aggregate, moment, self.tenancy.policy)
+            aggregate = self._record(claim, aggregate, plan.findings, moment)
             if not plan.steps:
                 self._release(claim, look_again=plan.look_again)
                 return
@@ -87,15 +91,16 @@ class Passes:
         self._release(claim, again=_Again(self.tenancy.policy.retry_longest))
 
     def _perform_all(
-        self, handler: Handler, claim: Claim, aggregate: Aggregate, steps: tuple[Step, ...], now: datetime
+        self, handler: Handler, claim: Claim, aggregate: Aggregate, steps: tuple[Step, ...], now: Callable[[], datetime]
     ) -> Aggregate | _Again:
         """Perform the steps until one is not confirmed; return what is known then, or when to try again."""
         for step in steps:
-            if self.stop.is_set():
+            self.tenancy.pacer.take(self.stop.wait)
+            if self.stop.is_set() or self.tenancy.gate.closed:
                 return _Again(0.0, counts=False)
             receipt = self._perform(claim.ref.kind, step, aggregate.attempt, now)
             findings = handler.report(aggregate, receipt, self.tenancy.policy)
-            aggregate = self._record(claim, aggregate, findings, now)
+            aggregate = self._record(claim, aggregate, findings, receipt.at)
             verdict: Verdict = receipt.verdict
             match verdict:
                 case Confirmed():
@@ -112,13 +117,14 @@ class Passes:
                     assert_never(never)
         return aggregate
 
-    def _perform(self, kind: str, step: Step, attempt: int, now: datetime) -> Receipt:
-        self.tenancy.pacer.take(self.stop.wait)
+    def _perform(self, kind: str, step: Step, attempt: int, now: Callable[[], datetime]) -> Receipt:
+        asked = now()
         answer = self.tenancy.platform.perform(step)
         verdict = judge(answer, step, attempt, self.tenancy.policy)
         self._tell_gate(answer, verdict)
         self.metrics.verdicts.of(kind, type(verdict).__name__.lower()).inc()
-        return Receipt(step, answer, verdict, now)
+        # The cautious end of the call: what was read may be older than the answer, what was written younger.
+        return Receipt(step, answer, verdict, asked if step.reads else now())
 
     def _tell_gate(self, answer: Answer, verdict: Verdict) -> None:
         gate = self.tenancy.gate
@@ -127,6 +133,8 @@ class Passes:
                 gate.failed(self.tenancy.policy.halt_probe)
             case Throttled(after=after):
                 self.tenancy.pacer.postpone(after or self.tenancy.policy.retry_first)
+            case Unsendable():
+                pass  # nothing was sent, so Cirrus has said nothing
             case _:
                 if isinstance(verdict, Halt):
                     gate.halt(verdict.cause, verdict.after)

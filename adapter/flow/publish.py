@@ -5,6 +5,7 @@ A crash between the confirm and the mark repeats an event under the same id; rec
 
 import threading
 from datetime import timedelta
+from time import monotonic
 
 import structlog
 
@@ -20,6 +21,12 @@ LEASE = timedelta(seconds=60)
 IDLE = 0.5
 PAUSE = 1.0
 """Seconds to wait after the broker did not take an event."""
+
+LAST_WORDS = 10.0
+"""Seconds that a stop may spend on publishing; what is left is published by whoever starts next."""
+
+SEALED = "sealed"
+"""Why an event is not published that none of our keys opens: configure the former key behind the new one."""
 
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -55,10 +62,13 @@ class Relay:
         pending = self._ledger.claim_outbox(BATCH, LEASE)
         if not pending:
             return False
-        receipts = self._publish([self._message(item) for item in pending])
+        failed = [(item.seq, SEALED) for item in pending if item.body is None]
+        for _ in failed:
+            self._metrics.publish_failures.of(SEALED).inc()
+        opened = [item for item in pending if item.body is not None]
+        receipts = self._publish([self._message(item, item.body) for item in opened if item.body is not None])
         published: list[int] = []
-        failed: list[tuple[int, str]] = []
-        for item, receipt in zip(pending, receipts, strict=True):
+        for item, receipt in zip(opened, receipts, strict=True):
             match receipt:
                 case Published():
                     published.append(item.seq)
@@ -80,18 +90,21 @@ class Relay:
             for message, r in zip(messages, receipts, strict=True)
         ]
 
-    def close(self) -> None:
-        """Publish once more what the last passes told, and say goodbye to the broker."""
-        while self.publish_batch():
-            pass
-        self._publisher.close()
+    def close(self, seconds: float = LAST_WORDS) -> None:
+        """Publish what the last passes told, for so many seconds at most, and say goodbye to the broker."""
+        until = monotonic() + seconds
+        try:
+            while self.publish_batch() and monotonic() < until:
+                pass
+        finally:
+            self._publisher.close()
 
-    def _message(self, item: Pending) -> Message:
+    def _message(self, item: Pending, body: bytes) -> Message:
         return Message(
             id=item.id,
             exchange=self._exchange,
             routing_key=f"{item.tenant}.{item.type}",
-            body=item.body,
+            body=body,
             headers={},
             content_type=CONTENT_TYPE,
             type=item.type,

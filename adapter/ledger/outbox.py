@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from adapter.domain.outcomes import Outcome, cloud_event
+from adapter.errors import ConfigurationError
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import outbox
 from adapter.ledger.sealing import Seal
@@ -17,7 +18,7 @@ STEP_BACK = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One event that waits to be published."""
+    """One event that waits to be published; without a body when none of our keys opens it."""
 
     seq: int
     id: str
@@ -25,7 +26,7 @@ class Pending:
     type: str
     cause: str | None
     created_at: datetime
-    body: bytes
+    body: bytes | None
 
     def __repr__(self) -> str:
         return f"Pending({self.seq}, {self.type!r})"
@@ -90,16 +91,19 @@ def claim_pending(tx: Transaction, limit: int, lease: timedelta, seal: Seal) -> 
         )
     return [
         Pending(
-            row.seq,
-            row.id,
-            row.tenant,
-            row.type,
-            row.cause,
-            row.created_at,
-            seal.open(row.body) if row.sealed else row.body,
+            row.seq, row.id, row.tenant, row.type, row.cause, row.created_at, _body(row.body, seal, sealed=row.sealed)
         )
         for row in rows
     ]
+
+
+def _body(stored: bytes, seal: Seal, *, sealed: bool) -> bytes | None:
+    if not sealed:
+        return stored
+    try:
+        return seal.open(stored)
+    except ConfigurationError:
+        return None  # one event under a lost key must not keep in all the others
 
 
 def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[tuple[int, str]]) -> None:

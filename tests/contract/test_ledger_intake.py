@@ -343,4 +343,4 @@ def test_the_journal_has_a_line_for_each_statement(book: Book) -> None:
 
 def rivals(book: Book) -> dict[str, str | None]:
     """Return the rival of each candidate."""
-    return {key: rival for key, rival in book.rows("SELECT key, rival FROM records WHERE kind = 'candidate'")}
+    return {str(key): rival for key, rival in book.rows("SELECT key, rival FROM records WHERE kind = 'candidate'")}
