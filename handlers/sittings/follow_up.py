@@ -40,18 +40,13 @@ def _seated(aggregate: Aggregate, member: Booked, sitting: SittingView, now: dat
         candidate = member.candidate
         refused = candidate is not None and candidate.status is Status.REJECTED
         if now < sitting.start - policy.preparation and not refused:
-            confirmed = waiting(
-                member, Waits(member.record.about, "extra time on the profile", demand=True), sitting, now, policy
-            )
+            # The reason names the wish: another wish asks for the candidate anew.
+            wants = Waits(member.record.about, f"{member.extra} % extra time on the profile", demand=True)
+            confirmed = waiting(member, wants, sitting, now, policy)
         else:
             asked.append(tasks.late_extra_time(member, sitting))
-    raised = tuple(said.raised(aggregate.tenant, member.record, task) for task in asked)
-    return replace(
-        confirmed,
-        confirmed=member.record.confirmed,
-        outcomes=(*confirmed.outcomes, *raised),
-        tasks=tuple(asked),
-    )
+    told = replace(confirmed, confirmed=member.record.confirmed)
+    return outcomes.asking(told, aggregate, member.record, *asked)
 
 
 def _surplus(aggregate: Aggregate, surplus: Iterable[Booked], sitting: SittingView, now: datetime) -> Iterator[Finding]:
@@ -59,7 +54,7 @@ def _surplus(aggregate: Aggregate, surplus: Iterable[Booked], sitting: SittingVi
         if now >= sitting.end:
             yield outcomes.booking_cancelled(member, sitting.life)
         elif sitting.known.activated or member.record.status in (Status.MANUAL, Status.REJECTED):
-            yield outcomes.handed(aggregate.tenant, member.record, tasks.remove_candidate(member, sitting), settle=True)
+            yield outcomes.handed(aggregate, member.record, tasks.remove_candidate(member, sitting))
 
 
 def _waiting(
@@ -68,7 +63,9 @@ def _waiting(
     for member in seats.without_person:
         yield waiting(member, Waits(member.record.about, "the student's name and mail address"), sitting, now, policy)
     for member in seats.without_candidate:
-        wants = Waits(member.record.about, "the candidate in Cirrus", demand=True)
+        tries = member.record.confirmed.get("tries")
+        reason = f"the candidate in Cirrus, denied {tries} times" if tries else "the candidate in Cirrus"
+        wants = Waits(member.record.about, reason, demand=True)
         yield waiting(member, wants, sitting, now, policy)
     for member in (*seats.ready, *seats.relinked):
         # One that stands again is opened anew, so that it is told again once it has its seat.
@@ -101,7 +98,7 @@ def _root(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Pol
         return
     wanted = sitting.schedule(largest_extra(aggregate, sitting, policy))
     if known.activated and sitting.differs(wanted) and now < sitting.end:
-        yield outcomes.handed(aggregate.tenant, record, tasks.move_schedule(sitting, wanted), settle=True)
+        yield outcomes.handed(aggregate, record, tasks.move_schedule(sitting, wanted))
     elif record.open or record.status is Status.MANUAL:
         state = "activated" if known.activated else "draft"
         yield Finding(record.ref, Settled(), outcomes=(outcomes.exam_confirmed(sitting, state),), note=state)

@@ -1,8 +1,10 @@
 """What the SIS hears of a sitting and its bookings."""
 
-from adapter.domain.findings import Continues, Dismissed, Finding, Handed, Settled, Task
+from dataclasses import replace
+
+from adapter.domain.findings import Dismissed, Finding, Handed, Settled, Task
 from adapter.domain.outcomes import Outcome
-from adapter.domain.records import BOOKING, Record
+from adapter.domain.records import BOOKING, Aggregate, Record
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Statement, utc_text
 from handlers import said
@@ -155,12 +157,20 @@ def booking_pending(record: Record, stage: str, kind: str, key: str | None, sitt
     )
 
 
-def handed(tenant: str, record: Record, task: Task, *, settle: bool) -> Finding:
-    """Hand a task to a person; `settle` when nothing else is expected of the record."""
-    return Finding(
-        record.ref,
-        Handed() if settle else Continues(),
-        outcomes=(said.raised(tenant, record, task),),
-        tasks=(task,),
-        note=f"task {task.name}",
+def handed(aggregate: Aggregate, record: Record, task: Task) -> Finding:
+    """Hand a record to a person: it is settled when a read-back sees the task done."""
+    return asking(Finding(record.ref, Handed(), note=f"task {task.name}"), aggregate, record, task)
+
+
+def asking(finding: Finding, aggregate: Aggregate, record: Record, *asked: Task) -> Finding:
+    """Add tasks to a finding; an open task of the same kind that asks for something else is closed."""
+    ids = {(task.ref, task.name): task.id(aggregate.tenant) for task in asked}
+    outdated = [task for task in aggregate.tasks if ids.get((task.ref, task.name), task.id) != task.id]
+    told = [said.raised(aggregate.tenant, record, task) for task in asked]
+    told += [said.closed(record, task.ref, task.id, task.name) for task in outdated]
+    return replace(
+        finding,
+        outcomes=(*finding.outcomes, *told),
+        tasks=(*finding.tasks, *asked),
+        closes=(*finding.closes, *(task.name for task in outdated)),
     )

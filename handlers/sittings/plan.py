@@ -76,7 +76,7 @@ def _refuse_all(aggregate: Aggregate, sitting: SittingView, reason: Reason) -> P
             findings.append(outcomes.booking_cancelled(booked, sitting.life))
         else:
             task = tasks.remove_candidate(booked, sitting)
-            findings.append(outcomes.handed(aggregate.tenant, member, task, settle=True))
+            findings.append(outcomes.handed(aggregate, member, task))
     return Plan(findings=tuple(findings))
 
 
@@ -116,7 +116,8 @@ def _create(aggregate: Aggregate, sitting: SittingView, seats: Seats, policy: Po
     if sitting.mode(policy) == "before_start":
         yield DraftSchedule(wanted)
     elif seats.ready or policy.create_empty:
-        first = next(iter(batches(seats.ready, batch_size(sitting, policy))), [])
+        none: list[Booked] = []
+        first = next(iter(batches(seats.ready, batch_size(sitting, policy))), none)
         yield PublishSchedule(wanted, tuple(seat_of(member, policy) for member in first))
         sent = {member.record.about for member in first}
         for batch in batches((m for m in seats.ready if m.record.about not in sent), policy.batch_size):
@@ -145,7 +146,7 @@ def _cancel(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: P
         if not known.deletion_refused and not known.attempts:
             return Plan(steps=(DeleteSchedule(sitting.external_id),))
         task = tasks.remove_schedule(sitting)
-        root = outcomes.handed(aggregate.tenant, sitting.record, task, settle=True)
+        root = outcomes.handed(aggregate, sitting.record, task)
         members = tuple(_hand_over(aggregate, sitting, now, policy))
         look = min((known.read_at or now) + policy.recheck, sitting.end)
         return Plan(findings=close_tasks(aggregate, sitting, (root, *members), now), look_again=look)
@@ -172,7 +173,7 @@ def _hand_over(aggregate: Aggregate, sitting: SittingView, now: datetime, policy
 
 def _missing(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Plan:
     task = tasks.restore_schedule(sitting)
-    root = outcomes.handed(aggregate.tenant, sitting.record, task, settle=True)
+    root = outcomes.handed(aggregate, sitting.record, task)
     seats = sort_seats(aggregate, sitting, now, policy)
     off = [outcomes.booking_cancelled(member, sitting.life) for member in (*seats.gone, *seats.surplus)]
     decided = {finding.ref for finding in off}

@@ -67,7 +67,7 @@ def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Find
             return tuple(_rejected(aggregate, sitting, receipt, reason))
         case Manual(reason=reason):
             task = tasks.prepare_assessment(sitting, reason)
-            handed = outcomes.handed(aggregate.tenant, sitting.record, task, settle=True)
+            handed = outcomes.handed(aggregate, sitting.record, task)
             return (replace(handed, confirmed=replace(sitting.known, tried_at=receipt.at).data()),)
         case Retry() | Halt():
             return ()
@@ -355,7 +355,7 @@ def _refused_exam(aggregate: Aggregate, sitting: SittingView, reason: Reason) ->
 def _left_to_a_person(aggregate: Aggregate, sitting: SittingView, member: Record) -> Finding:
     candidate = aggregate.related.get(member.about) if member.about is not None else None
     task = tasks.remove_candidate(Booked(member, candidate, live=False), sitting)
-    return outcomes.handed(aggregate.tenant, member, task, settle=True)
+    return outcomes.handed(aggregate, member, task)
 
 
 def _remarks(receipt: Receipt) -> tuple[Remark, ...]:

@@ -26,6 +26,15 @@ MOST_ROUNDS = 50
 """Plans for one claim, as in the converge loop."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An open task, and the aggregate that asked for it."""
+
+    open: OpenTask
+    task: Task
+    home: Ref
+
+
 @dataclass(slots=True)
 class Office:
     """Ledger and converge loop in memory: takes events in, plans, performs, reports, applies the findings."""
@@ -37,7 +46,8 @@ class Office:
     due: dict[Ref, datetime] = field(default_factory=dict[Ref, datetime])
     attempts: dict[Ref, int] = field(default_factory=dict[Ref, int])
     unsure: set[Ref] = field(default_factory=set[Ref])
-    tasks: dict[str, tuple[OpenTask, Task]] = field(default_factory=dict[str, tuple[OpenTask, Task]])
+    doubtful: set[Ref] = field(default_factory=set[Ref])
+    tasks: dict[str, Asked] = field(default_factory=dict[str, "Asked"])
     said: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     plans: list[Plan] = field(default_factory=list[Plan])
 
@@ -86,11 +96,12 @@ class Office:
                 self.now = max(self.now, until or self.now)
                 return
             self.now = max(self.now, due_at)
-            del self.due[ref]
-            self._converge(ref)
+            self.converge(ref)
         raise AssertionError("the office never comes to rest")
 
-    def _converge(self, ref: Ref) -> None:
+    def converge(self, ref: Ref) -> None:
+        """Make one pass over one aggregate."""
+        self.due.pop(ref, None)
         handler = next(handler for handler in ALL if handler.kind == ref.kind)
         aggregate = self.load(ref)
         self.unsure.discard(ref)
@@ -105,9 +116,11 @@ class Office:
                     self.due[ref] = min(plan.look_again, self.due.get(ref, plan.look_again))
                 return
             for step in plan.steps:
+                assert step.reads or ref not in self.doubtful, "after an unknown outcome Cirrus is read first"
                 self.now += timedelta(milliseconds=10)
                 answer = self.cirrus.perform(step)
                 verdict: Verdict = judge(answer, step, aggregate.attempt, self.policy)
+                self._doubt(ref, step, verdict)
                 findings = handler.report(aggregate, Receipt(step, answer, verdict, self.now), self.policy)
                 aggregate = self._record(aggregate, findings)
                 match verdict:
@@ -125,10 +138,16 @@ class Office:
                         assert_never(never)
         raise AssertionError(f"{ref} does not converge: {self.plans[-1].steps}")
 
+    def _doubt(self, ref: Ref, step: Step, verdict: Verdict) -> None:
+        if isinstance(verdict, Unsure):
+            self.doubtful.add(ref)
+        elif isinstance(verdict, Confirmed) and step.reads:
+            self.doubtful.discard(ref)
+
     def load(self, ref: Ref) -> Aggregate:
         """Return the aggregate as the ledger would: everything, or what is open and its like."""
         root = self.records.get(ref)
-        tasks = tuple(task for task, asked in self.tasks.values() if self._home(asked.ref) == ref)
+        tasks = tuple(asked.open for asked in self.tasks.values() if asked.home == ref)
         complete = root is None or root.status is not Status.SETTLED or ref in self.unsure or bool(tasks)
         members = [record for record in self.records.values() if record.home == ref and record.ref != ref]
         if not complete:
@@ -149,22 +168,27 @@ class Office:
             attempt=self.attempts.get(ref, 0),
         )
 
-    def _home(self, ref: Ref) -> Ref:
-        return self.records[ref].home if ref in self.records else ref
-
     def _record(self, aggregate: Aggregate, findings: tuple[Finding, ...]) -> Aggregate:
         assert len({finding.ref for finding in findings}) == len(findings), "one finding for each record"
         before = {member.ref: member.wanting for member in aggregate.members}
         plain = tuple(_as_stored(finding) for finding in findings)
         for finding in plain:
-            assert finding.ref in {aggregate.ref, *before}, "a finding stays inside its aggregate"
-            self.records[finding.ref] = settle(self.records[finding.ref], finding, self.now)
+            if finding.ref in {aggregate.ref, *before}:
+                self.records[finding.ref] = settle(self.records[finding.ref], finding, self.now)
+            else:
+                assert finding.closes, "of what has left the aggregate only a task is closed"
             for outcome in finding.outcomes:
                 self.said.setdefault(str(outcome.id(TENANT)), outcome)
-            for task in finding.tasks:
-                self.tasks[task.id(TENANT)] = (OpenTask(task.id(TENANT), task.ref, task.name), task)
             for name in finding.closes:
-                self.tasks = {i: t for i, t in self.tasks.items() if (t[0].ref, t[0].name) != (finding.ref, name)}
+                kept = [
+                    asked for asked in self.tasks.values() if (asked.task.ref, asked.task.name) != (finding.ref, name)
+                ]
+                self.tasks = {asked.open.id: asked for asked in kept}
+            for task in finding.tasks:
+                opened = OpenTask(task.id(TENANT), task.ref, task.name)
+                self.tasks[opened.id] = Asked(opened, task, aggregate.ref)
+            kinds = [(asked.task.ref, asked.task.name) for asked in self.tasks.values()]
+            assert len(kinds) == len(set(kinds)), "a record has at most one open task of a kind"
             if isinstance(finding.state, Waits) and finding.state.demand:
                 self._demand(finding.state, before.get(finding.ref))
         self._wake([f.ref for f in plain if f.ref == aggregate.ref and isinstance(f.state, Settled | Dismissed)])
@@ -210,7 +234,7 @@ class Office:
 
     def open_tasks(self) -> list[str]:
         """Return the names of the tasks that wait for a person."""
-        return sorted(task.name for task, _ in self.tasks.values())
+        return sorted(asked.task.name for asked in self.tasks.values())
 
     def writes(self) -> list[Step]:
         """Return the steps so far that change something in Cirrus."""
