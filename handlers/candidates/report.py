@@ -49,8 +49,11 @@ def _learnt(known: dict[str, Any], receipt: Receipt) -> dict[str, Any]:
             if "extra_time" in fields:
                 _note_extra_time(known, before.get("extra_time") or 0, profile.extra_time, receipt)
         case _:
-            known["seen"] = _read(receipt)
+            known["seen"] = seen = _read(receipt)
             known["read_at"] = utc_text(receipt.at)
+            if seen is not None and seen.get("extra_time") and "extra_changes" not in known:
+                # Nobody knows since when it is there: only from now on may anybody rely on it.
+                known["extra_changes"] = [{"at": utc_text(receipt.at), "before": 0}]
     return known
 
 

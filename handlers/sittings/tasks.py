@@ -21,6 +21,9 @@ REMOVE_SCHEDULE = "remove-schedule"
 RESTORE_SCHEDULE = "restore-schedule"
 PREPARE_ASSESSMENT = "prepare-assessment"
 
+UNSEEN = frozenset({LATE_EXTRA_TIME, LOST_LINK})
+"""Tasks of which no read-back shows whether they were done: they end with the exam, and Cirrus is not asked."""
+
 
 def booking_label(record: Record) -> str:
     """Return the version of a booking or departure that an outcome or a task answers.
@@ -59,12 +62,12 @@ def late_extra_time(member: Booked, sitting: SittingView) -> Task:
         member.record.ref,
         LATE_EXTRA_TIME,
         f"{booking_label(member.record)}/{member.extra}",
-        f"Grant candidate {member.candidate_id} {member.extra} % extra time in schedule {sitting.external_id} by hand;"
-        f" Cirrus will give {member.in_force} %.",
+        f"See to it that candidate {member.candidate_id} gets {member.extra} % extra time in schedule"
+        f" {sitting.external_id}: it came too late to be sure that Cirrus gives more than {member.in_force} %.",
         (
             f"In Cirrus, open the invigilation of the schedule with external id {sitting.external_id}.",
             f"Find user id {member.candidate_id} once the candidate has started.",
-            f"Add the difference between {member.extra} % and {member.in_force} % of the exam's duration.",
+            f"If Cirrus gives less than {member.extra} % of the exam's duration as extra time, add what is missing.",
         ),
         sitting.start,
     )
