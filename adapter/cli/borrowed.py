@@ -1,7 +1,6 @@
 """Borrowed rows: what a dry run needs of the real ledger, copied into the throw-away one, never the other way."""
 
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,15 @@ from adapter.domain.records import Ref
 from adapter.ledger.database import Database, Transaction
 from adapter.ledger.intake import Incoming
 from adapter.ledger.rows import by_ref, select_records
-from adapter.ledger.schema import messages, records, tasks, work
+from adapter.ledger.schema import messages, outbox, records, tasks, work
 from adapter.ledger.upsert import insert_if_absent
 
 Row = dict[str, Any]
+KEYS = {
+    "outbox": ["id"],
+    **{each.name: [c.name for c in each.primary_key] for each in (messages, records, tasks, work)},
+}
+
 FREE: Row = {"lease_by": None, "lease_until": None, "due_at": None}
 """What is due in the real ledger is none of the dry run's business; only what its events touch becomes due."""
 
@@ -30,7 +34,7 @@ class Borrowed:
         """Copy what intake looks at: messages of these ids, the records spoken of, and who has their external ids."""
         changes = [change for item in incoming for change in item.changes]
         names = {change.external_id for change in changes}
-        with self._reading() as tx:
+        with self.lender.transaction("plan", snapshot=True) as tx:
             known = _rows(tx, messages, messages.c.id.in_([item.envelope.id for item in incoming]), tenant)
             spoken_of = by_ref(records.c.kind, records.c.key, {change.ref for change in changes})
             names |= {row["external_id"] for row in _rows(tx, records, spoken_of, tenant)}
@@ -42,7 +46,7 @@ class Borrowed:
     def around(self, tenant: str, refs: Iterable[Ref]) -> None:
         """Copy the aggregates of these roots, and all that waits for one of them."""
         refs = sorted(set(refs))
-        with self._reading() as tx:
+        with self.lender.transaction("plan", snapshot=True) as tx:
             near = _rows(
                 tx,
                 records,
@@ -59,22 +63,23 @@ class Borrowed:
             near += [dict(row) for row in tx.connection.execute(select_records(tenant, sorted(named))).mappings()]
             owed = _rows(tx, work, by_ref(work.c.kind, work.c.key, {*refs, *named}), tenant)
             open_tasks = _rows(tx, tasks, by_ref(tasks.c.home_kind, tasks.c.home_key, refs), tenant)
+            told = _rows(tx, outbox, outbox.c.subject.in_({row["key"] for row in near}), tenant)
         self._keep(records, near)
         self._keep(work, [{**row, **FREE} for row in owed])
         self._keep(tasks, open_tasks)
-
-    @contextmanager
-    def _reading(self) -> Generator[Transaction]:
-        with self.lender.transaction("plan") as tx:
-            # A belt to the braces: the database itself refuses to write here.
-            tx.connection.exec_driver_sql("SET TRANSACTION READ ONLY" if tx.postgresql else "PRAGMA query_only = ON")
-            yield tx
+        self._keep(outbox, [_told(row) for row in told])
 
     def _keep(self, table: sa.Table, rows: Sequence[Row]) -> None:
         with self.borrower.transaction("plan") as tx:
-            insert_if_absent(tx, table, rows, [column.name for column in table.primary_key])
+            insert_if_absent(tx, table, rows, KEYS[table.name])
 
 
 def _rows(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool], tenant: str) -> list[Row]:
     query = sa.select(table).where(table.c.tenant == tenant, where)
     return [dict(row) for row in tx.connection.execute(query).mappings()]
+
+
+def _told(row: Row) -> Row:
+    """Return an outcome as one that was told, under its id alone: its body may be sealed, and nobody reads it."""
+    del row["seq"]
+    return {**row, "body": b"", "published_at": row["created_at"]}

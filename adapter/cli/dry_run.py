@@ -164,11 +164,9 @@ class DryRun:
     def _read_back(
         self, changed: Sequence[tuple[str, Ref]]
     ) -> tuple[tuple[Told, ...], tuple[Record, ...], tuple[Later, ...]]:
+        new = sa.select(outbox).where(outbox.c.published_at.is_(None)).order_by(outbox.c.seq)
         with self._scratch.transaction("plan") as tx:
-            told = [
-                Told(row.type, row.subject, orjson.loads(row.body)["data"])
-                for row in tx.connection.execute(sa.select(outbox).order_by(outbox.c.seq))
-            ]
+            told = [Told(row.type, row.subject, orjson.loads(row.body)["data"]) for row in tx.connection.execute(new)]
             found = [
                 read_record(row)
                 for tenant, ref in changed

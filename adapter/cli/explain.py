@@ -121,9 +121,9 @@ def as_data(each: Explained) -> dict[str, object]:
 def facts(record: Record) -> dict[str, Any]:
     """Return what Cirrus is known to hold, without who it is."""
     known = {name: record.confirmed[name] for name in FACTS[record.ref.kind] if name in record.confirmed}
-    if record.ref.kind == CANDIDATE:
-        seen: Mapping[str, Any] | None = record.confirmed.get("seen")
-        known["exists"] = None if seen is None else not seen.get("absent")
+    seen: Mapping[str, Any] | None = record.confirmed.get("seen")
+    if record.ref.kind == CANDIDATE and seen is not None:
+        known["exists"] = not seen.get("absent")
     if record.ref.kind in (BOOKING, DEPARTURE):
         known.setdefault("seat", False)
     return known
@@ -172,7 +172,7 @@ def _now(each: Explained) -> Iterator[tuple[str, str]]:
     if record.deadline is not None:
         yield "exam starts", _moment(record.deadline)
     known = ", ".join(f"{name} {_plain(value)}" for name, value in facts(record).items())
-    yield "in Cirrus", known or "nothing is known yet"
+    yield "in Cirrus", known or "not asked about it on its own account"
     for row in each.tasks:
         until = f" (until {_moment(row.deadline)})" if row.deadline else ""
         yield "task", mask(f"{row.name}: {row.text}{until}")

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -13,10 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from kombu import Connection, Exchange, Producer, Queue
+from typer.testing import CliRunner, Result
 
 from adapter.broker import Topology, declare
 from adapter.cirrus.sandbox import SandboxOptions, SandboxServer
+from adapter.cli import app
+from adapter.observe.logging import LineHandler
 from tests.services.processes import wait_until
 
 PROGRAM = [sys.executable, "-c", "from adapter.cli import main; main()"]
@@ -69,6 +74,22 @@ def environment() -> dict[str, str]:
     """Return an environment without anything that sets the adapter's settings or colours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CIRRUS_ADAPTER_")}
     return {**kept, "NO_COLOR": "1", "PYTHONPATH": str(Path.cwd())}
+
+
+def invoke(*arguments: str, file: Path, stdin: str | None = None) -> Result:
+    """Run one command in this process, with what it logs going the same way as its notes."""
+    try:
+        return CliRunner().invoke(app, [*arguments, "--config", str(file)], input=stdin, env={"NO_COLOR": "1"})
+    finally:
+        _forget_logging()
+
+
+def _forget_logging() -> None:
+    """Take the log off a stream that is closed now."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, LineHandler)]:
+        root.removeHandler(handler)
+    structlog.reset_defaults()
 
 
 class Running:
@@ -182,6 +203,16 @@ def booking(association: str = "coa-1", offering: str = "co-1", student: str = "
             },
             "state": "associated",
         },
+    )
+
+
+def cancellation(association: str = "coa-1", offering: str = "co-1", student: str = "s1") -> dict[str, Any]:
+    """Return `sis.exam.booking-cancelled.v1`."""
+    return _event(
+        "sis.exam.booking-cancelled.v1",
+        association,
+        2,
+        {"associationId": association, "offeringId": offering, "personId": f"p-{student}", "state": "canceled"},
     )
 
 
