@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from adapter.domain.envelope import Envelope
@@ -28,6 +30,7 @@ OTHER_TENANT = "college.example"
 POLICY = Policy()
 POLICIES = {TENANT: POLICY, OTHER_TENANT: POLICY}
 LEASE = timedelta(seconds=15)
+DATABASES = ("sqlite", "postgresql")
 
 
 class MovedClock:
@@ -102,6 +105,13 @@ def book_at(url: str) -> Iterator[Book]:
         yield book
     finally:
         book.close()
+
+
+def lend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
+    """Lend the database that the fixture's parameter names: `sqlite` or `postgresql`."""
+    sqlite = request.param == "sqlite"
+    with book_at(f"sqlite:///{tmp_path / 'ledger.db'}" if sqlite else request.getfixturevalue("postgres_url")) as book:
+        yield book
 
 
 def sitting(key: str) -> Ref:

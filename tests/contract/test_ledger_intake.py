@@ -15,6 +15,7 @@ from adapter.domain.records import DEPARTURE, Ref
 from adapter.domain.verdict import Reason
 from adapter.ledger import rows
 from tests.contract.ledger_kit import (
+    DATABASES,
     NOW,
     OTHER_TENANT,
     POLICIES,
@@ -28,6 +29,7 @@ from tests.contract.ledger_kit import (
     claim_one,
     due,
     finding,
+    lend,
     person,
     record,
     release,
@@ -39,12 +41,10 @@ from tests.contract.ledger_kit import (
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
     """Lend each database in turn."""
-    sqlite = request.param == "sqlite"
-    with book_at(f"sqlite:///{tmp_path / 'ledger.db'}" if sqlite else request.getfixturevalue("postgres_url")) as lent:
-        yield lent
+    yield from lend(request, tmp_path)
 
 
 def test_each_event_is_told_what_became_of_it(book: Book) -> None:
