@@ -51,11 +51,16 @@ def exam_rejected(sitting: SittingView, reason: Reason) -> Finding:
 
 
 def booking_confirmed(member: Booked, sitting: SittingView) -> Finding:
-    """Tell that the candidate will be able to sit, and with which extra time."""
+    """Tell that the candidate will be able to sit, and with which extra time.
+
+    More extra time than was granted for this exam comes from another one and goes with it, so it makes no
+    new version of this booking; less than was granted does.
+    """
+    in_force = min(member.in_force, member.extra)
     outcome = said.about(
         member.record,
         said.BOOKING_CONFIRMED,
-        f"{booking_label(member.record)}/{member.in_force}",
+        f"{booking_label(member.record)}/{in_force}",
         {
             "associationId": member.record.ref.key,
             "offeringId": sitting.record.ref.key,
