@@ -15,8 +15,10 @@ from adapter.ledger.database import Transaction
 from adapter.ledger.outbox import Writer
 from adapter.ledger.rows import by_ref, intake_values, lock_records, read_record, settle_values
 from adapter.ledger.schema import journal, records, tasks
-from adapter.ledger.upsert import upsert
+from adapter.ledger.upsert import append, update_rows, upsert
 from adapter.ledger.work import Claim, Touch, hold_lease, touch, waiting_homes
+
+RECORD_KEY = ("tenant", "kind", "key")
 
 SETTLE_COLUMNS = (
     "status",
@@ -108,7 +110,7 @@ def _settle(
             updates[finding.ref] = settle_values(after, tx.now)
     _update(tx, claim, updates)
     rows = [intake_values(claim.tenant, departure, tx.now) for _, departure in sorted(departures.items())]
-    upsert(tx, records, rows, ("tenant", "kind", "key"), ("confirmed", "status", "revision"))
+    upsert(tx, records, rows, RECORD_KEY, ("confirmed", "status", "revision"))
     return settled
 
 
@@ -119,29 +121,8 @@ def _left_behind(record: Record, planned: Record, finding: Finding) -> Record:
 
 
 def _update(tx: Transaction, claim: Claim, updates: Mapping[Ref, dict[str, Any]]) -> None:
-    if not updates:
-        return
-    statement = (
-        records.update()
-        .where(
-            records.c.tenant == sa.bindparam("of_tenant"),
-            records.c.kind == sa.bindparam("of_kind"),
-            records.c.key == sa.bindparam("of_key"),
-        )
-        .values({name: sa.bindparam(f"to_{name}") for name in SETTLE_COLUMNS})
-    )
-    tx.connection.execute(
-        statement,
-        [
-            {
-                "of_tenant": claim.tenant,
-                "of_kind": ref.kind,
-                "of_key": ref.key,
-                **{f"to_{name}": value for name, value in values.items()},
-            }
-            for ref, values in updates.items()
-        ],
-    )
+    rows = [{"tenant": claim.tenant, "kind": ref.kind, "key": ref.key, **values} for ref, values in updates.items()]
+    update_rows(tx, records, rows, RECORD_KEY, SETTLE_COLUMNS)
 
 
 def _raise_tasks(tx: Transaction, claim: Claim, raised: Iterable[Task]) -> None:
@@ -162,7 +143,9 @@ def _raise_tasks(tx: Transaction, claim: Claim, raised: Iterable[Task]) -> None:
         }
         for task in raised
     }
-    upsert(tx, tasks, list(rows.values()), ("id",), (), overrides={"closed_at": None})
+    again: sa.ColumnClause[datetime] = sa.literal_column("excluded.raised_at", tasks.c.raised_at.type)
+    raised_at = sa.case((tasks.c.closed_at.is_(None), tasks.c.raised_at), else_=again)
+    upsert(tx, tasks, list(rows.values()), ("id",), (), overrides={"closed_at": None, "raised_at": raised_at})
 
 
 def _close_tasks(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
@@ -199,8 +182,7 @@ def _note(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
         for finding in findings
         if finding.note
     ]
-    if rows:
-        tx.connection.execute(journal.insert(), rows)
+    append(tx, journal, rows)
 
 
 def _released(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> set[Ref]:
@@ -211,7 +193,7 @@ def _released(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> set
 
 def _demanded(aggregate: Aggregate, findings: Iterable[Finding]) -> list[Ref]:
     """Return what is asked for and was not before: to ask in every pass would never come to rest."""
-    before = {record.ref: record.wanting for record in aggregate.members}
+    before = {record.ref: record.wanting for record in aggregate.members if record.status is Status.WAITING}
     demanded: set[Ref] = set()
     for finding in findings:
         match finding.state:

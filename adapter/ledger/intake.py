@@ -16,7 +16,7 @@ from adapter.ledger.database import Transaction
 from adapter.ledger.rivals import settle_rivals
 from adapter.ledger.rows import by_ref, in_parts, intake_values, lock_records, read_record
 from adapter.ledger.schema import journal, messages, records
-from adapter.ledger.upsert import insert_new, upsert
+from adapter.ledger.upsert import append, insert_new, upsert
 from adapter.ledger.work import Touch, touch, waiting_homes
 
 DUPLICATE = "duplicate"
@@ -177,8 +177,7 @@ def _write(tx: Transaction, batch: _Batch) -> None:
     touched |= {Touch(home) for home in _ripple(tx, batch)}
     touched |= {Touch(home) for home in waiting_homes(tx, batch.tenant, batch.changed)}
     touch(tx, batch.tenant, batch.policy, touched)
-    if batch.journal:
-        tx.connection.execute(journal.insert(), batch.journal)
+    append(tx, journal, batch.journal)
 
 
 def _rows(tx: Transaction, tenant: str, changed: Iterable[Record]) -> list[dict[str, Any]]:
