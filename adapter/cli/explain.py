@@ -45,6 +45,11 @@ class Explained:
     tasks: tuple[TaskRow, ...]
     personal: re.Pattern[str] | None
 
+    @classmethod
+    def of(cls, history: History, tasks: tuple[TaskRow, ...], candidate: Record | None) -> "Explained":
+        """Return a record's timeline; `candidate` is the person whom it is about, if anybody."""
+        return cls(history, tasks, _personal(candidate))
+
     def mask(self, text: str) -> str:
         """Return the text without names, mail addresses and secrets."""
         return scrub(self.personal.sub(MASK, text) if self.personal else text)
@@ -84,7 +89,7 @@ def find(ledger: Ledger, external_id: str, tenant: str | None) -> Iterator[Expla
     for history in histories:
         record = history.record
         mine = tuple(row for row in rows if (row.tenant, row.about) == (history.tenant, record.ref))
-        yield Explained(history, mine, _personal(_person(ledger, history)))
+        yield Explained.of(history, mine, _person(ledger, history))
 
 
 def as_data(each: Explained) -> dict[str, object]:
