@@ -132,9 +132,11 @@ def _look_again(
         moments.append(sitting.activation(policy))
     if known.tried_at is not None:
         moments.append(known.tried_at + policy.recheck)
-    raised = [task for finding in findings for task in finding.tasks]
-    if aggregate.tasks or raised:
-        moments += [(known.read_at or now) + policy.recheck, sitting.end]
+    names = {task.name for task in aggregate.tasks} | {task.name for f in findings for task in f.tasks}
+    if names:
+        moments.append(sitting.end)
+    if names - tasks.UNSEEN:
+        moments.append((known.read_at or now) + policy.recheck)
     members = {member.ref: member for member in aggregate.members}
     if any(isinstance(finding.state, Waits) for finding in findings):
         moments += [sitting.start - policy.preparation, sitting.start - policy.pending_near, sitting.end]

@@ -82,7 +82,9 @@ def _refuse_all(aggregate: Aggregate, sitting: SittingView, reason: Reason) -> P
 
 def _recheck_due(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> bool:
     """Tell whether to look whether an open task was done: a task is closed when Cirrus shows it."""
-    if not aggregate.tasks or sitting.known.exists is None or now >= sitting.end:
+    if all(task.name in tasks.UNSEEN for task in aggregate.tasks):
+        return False
+    if sitting.known.exists is None or now >= sitting.end:
         return False
     return sitting.known.read_at is None or now - sitting.known.read_at >= policy.recheck
 
