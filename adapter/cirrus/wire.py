@@ -169,10 +169,13 @@ class Reading:
     def _utc(self, moment: datetime | None) -> datetime | None:
         if moment is None:
             return None
+        readings = [moment] if moment.tzinfo else [moment.replace(tzinfo=self.zone, fold=fold) for fold in (0, 1)]
         try:
-            return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
+            moments = {reading.astimezone(UTC) for reading in readings}
         except OverflowError:  # the year 1, which is how .NET writes that there is no time
             return None
+        # An hour that is lived through twice names two moments; a guess would make an exam look moved.
+        return moments.pop() if len(moments) == 1 else None
 
 
 class _Spelling:

@@ -153,8 +153,8 @@ def _read(
         activated=seen.activated,
         archived=seen.archived,
         title=seen.title,
-        start=seen.start,
-        end=seen.end,
+        start=seen.start or known.start,
+        end=seen.end or known.end,
         extra=largest_extra(aggregate, sitting, policy),
     )
     yield _learnt(sitting, known, f"read back with {len(seen.candidates)} candidates")

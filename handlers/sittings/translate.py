@@ -40,8 +40,9 @@ def _scheduled(envelope: Envelope, data: ExamScheduled, mapping: IdMapping) -> t
     )
     said: dict[str, Any] = {
         "title": data.name,
-        "start": utc_text(data.startDateTime),
-        "end": utc_text(data.endDateTime),
+        # Cirrus answers in whole seconds: with a fraction, an exam that is read back would look moved.
+        "start": utc_text(data.startDateTime.replace(microsecond=0)),
+        "end": utc_text(data.endDateTime.replace(microsecond=0)),
         "duration": data.duration,
         "hierarchy": {"id": hierarchy.external_id, "name": hierarchy.name},
         "pin": data.pin,
