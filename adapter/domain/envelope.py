@@ -165,5 +165,6 @@ def read_data(model: type[BaseModel], data: Any) -> BaseModel:  # noqa: ANN401 -
         fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
         path = "$.data" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
         # Our own rules word what is wrong without the value; pydantic's words might quote it.
-        detail = fault["msg"] if fault["type"] == "value_error" else str(fault["type"]).replace("_", " ")
+        ours = fault["type"] == "value_error"
+        detail = fault["msg"].removeprefix("Value error, ") if ours else fault["type"].replace("_", " ")
         raise InvalidMessage("bad-data", detail, path) from None

@@ -186,6 +186,15 @@ def test_a_refusal_never_quotes_the_value(name: str) -> None:
     assert CANARY not in _shown(refusal(f'{{"{CANARY}": '.encode()))
 
 
+def test_a_rule_of_our_own_is_refused_in_its_own_words() -> None:
+    """Whoever reads the dead letter sees what to change."""
+    model = ALL[0].events["sis.accommodation.changed.v1"]
+    data = {"personId": "p\n", "primaryCode": {"codeType": "x", "code": "y"}, "assignedNeeds": []}
+    with pytest.raises(InvalidMessage) as caught:
+        read_data(model, data)
+    assert (caught.value.detail, caught.value.path) == ("control characters are not allowed", "$.data.personId")
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_a_refusal_of_data_never_quotes_the_value(model: type[BaseModel]) -> None:
     """No event type's own rules put the value into the refusal."""
