@@ -118,7 +118,9 @@ def settle(record: Record, finding: Finding, now: datetime) -> Record:
             since = record.wanting.since if record.wanting is not None else now
             return replace(after, status=Status.WAITING, wanting=Wanting(ref, why, since))
         case Continues():
-            return after
+            # What was learnt of Cirrus may be just what the record needs, or that its wait was in vain.
+            learnt = record.status is Status.WAITING and finding.confirmed is not None
+            return replace(after, status=Status.DUE) if learnt else after
         case _ as never:
             assert_never(never)
 

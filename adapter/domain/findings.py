@@ -42,7 +42,7 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Continues:
-    """Something was learnt; the record stands as it stood."""
+    """Something was learnt; the record stands as it stood, and one that waits is looked at in that light."""
 
 
 State = Settled | Dismissed | Waits | Handed | Continues

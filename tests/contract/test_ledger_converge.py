@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapter.domain.applying import fold
 from adapter.domain.findings import Continues, Dismissed, Finding, Handed, Settled, Waits
 from adapter.domain.records import DEPARTURE, Ref
 from adapter.domain.verdict import Reason
@@ -237,6 +238,21 @@ def test_a_demand_is_made_once(book: Book, ledger: Ledger) -> None:
     release(ledger, again)
     book.clock.advance(3600)
     assert due(ledger) == []
+
+
+def test_a_demand_is_made_again_after_a_denial(book: Book, ledger: Ledger) -> None:
+    """Cirrus denied knowing a candidate who was there: what was learnt ends the wait, and the next wait asks anew."""
+    claim = claim_one(ledger)
+    record(ledger, claim, finding(booking("b1"), WANTS_ANNA))
+    release(ledger, claim)
+    settle_all(book, ledger)
+    book.clock.advance(60)
+    claim = claim_of(ledger, sitting("a"))
+    aggregate, _ = ledger.load(claim)
+    for found in (finding(booking("b1"), Continues(), confirmed={"denied": True}), finding(booking("b1"), WANTS_ANNA)):
+        ledger.record(claim, aggregate, [found], POLICY, LEASE)
+        aggregate = fold(aggregate, [found], book.clock())
+    assert book.status(candidate("anna")) == "due"
 
 
 def test_many_demands_fit_into_one_statement(book: Book, ledger: Ledger) -> None:
