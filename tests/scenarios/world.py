@@ -14,9 +14,10 @@ import sqlalchemy as sa
 from kombu import Connection
 
 import handlers
-from adapter.app import App, build, open_ledger
+from adapter.app import build, open_ledger
 from adapter.broker import Consumer, Delivery, Message, Published, Publisher
 from adapter.cirrus.sandbox import SandboxControl, SandboxServer
+from adapter.flow.process import App
 from adapter.ledger.history import History, TaskRow
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.schema import messages, outbox, work
@@ -266,6 +267,7 @@ def _message(event: Json | Raw) -> Message:
             headers=event.headers,
             content_type="application/cloudevents+json",
             content_encoding=event.content_encoding,
+            correlation_id=event.id,
         )
     return Message(
         id=event["id"],
