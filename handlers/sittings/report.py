@@ -180,14 +180,9 @@ def _taken(
     if sent - content.seated.keys() - content.refused.keys() - content.unknown:
         known = replace(known, doubt=True)
     yield _learnt(sitting, known, f"{len(content.seated)} of {len(sent)} seated")
-    members = list(_about(aggregate, sent))
-    wanted = {member.about for member in members if booking_is_live(member)}
-    for member in members:
-        if booking_is_live(member):
+    for member in _about(aggregate, sent):
+        if booking_is_live(member) and member.status is not Status.REJECTED:
             yield _one_seat(member, aggregate, sitting, content, receipt, policy)
-        elif member.about not in wanted and _candidate_id(aggregate, member) in content.seated:
-            # The SIS cancelled during the call: the seat is there, and has to be given up.
-            yield Finding(member.ref, Continues(), confirmed={"seat": True, "by": "answer"}, note="seated too late")
 
 
 def _one_seat(

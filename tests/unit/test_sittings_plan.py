@@ -218,6 +218,17 @@ def test_a_second_booking_takes_over_a_seat_that_loses_its_first() -> None:
     assert len(office.told("booking.confirmed", "b2")) == 1
 
 
+def test_a_rejected_booking_keeps_no_seat() -> None:
+    """Two bookings of one candidate, one of them refused: the seat goes with the other."""
+    office = Office(Policy(mode="before_start", external_attempts=True))
+    office.hear(scheduled(), booked("\u00e9", "1"), booked("2", "1"))
+    office.work()
+    assert (office.seats(), office.booking("\u00e9").status) == ({"s1"}, Status.REJECTED)
+    office.hear(booking_cancelled("2", "1", minute=5))
+    office.work()
+    assert office.seats() == set()
+
+
 # Doubt.
 
 
@@ -301,6 +312,17 @@ def test_one_bad_candidate_does_not_keep_the_others_out(named: bool) -> None:
     office.hear(booked("20", "20", minute=5))
     office.work()
     assert [candidates_of(step) for step in office.cirrus.steps] == [["s20"]]
+
+
+def test_after_a_bad_first_candidate_calls_are_large_again() -> None:
+    """The size of calls is found anew for each culprit, not kept small for the whole exam."""
+    office = office_with(*(str(n) for n in range(20)))
+    office.cirrus.spoiled = {"s0"}
+    office.work()
+    office.cirrus.steps.clear()
+    office.hear(*(booked(f"x{n}", f"x{n}", minute=5) for n in range(30)))
+    office.work()
+    assert [len(candidates_of(step)) for step in office.cirrus.steps] == [30]
 
 
 def test_a_refusal_of_the_schedule_rejects_the_exam_once() -> None:
