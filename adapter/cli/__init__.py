@@ -7,6 +7,7 @@ import typer
 from adapter import __version__
 from adapter.cli import config, docs, events, explain, ledger, plan, run, sandbox, status, tasks, topology
 from adapter.cli.console import Commands, put
+from adapter.cli.demo import command as demo
 
 app = typer.Typer(
     name="cirrus-adapter",
@@ -45,6 +46,7 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(topology.app, name="topology")
 app.command("check-config", epilog=config.EXAMPLES)(config.check_config)
 app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)
+app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("docs", epilog=docs.EXAMPLES)(docs.docs)
 app.add_typer(events.app, name="events")
 
