@@ -1,0 +1,196 @@
+"""What has to be told, until the broker has it: one suite, run on SQLite and on PostgreSQL."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from cryptography.fernet import Fernet
+
+from adapter.domain.outcomes import Outcome
+from adapter.errors import ConfigurationError
+from adapter.ledger.ledger import Ledger
+from adapter.ledger.outbox import STEP_BACK, Pending, claim_pending
+from adapter.ledger.sealing import Seal
+from tests.contract.ledger_kit import (
+    DATABASES,
+    NOW,
+    TENANT,
+    Book,
+    book_at,
+    claim_one,
+    finding,
+    lend,
+    outcome,
+    record,
+    release,
+    said,
+    scheduled,
+    sitting,
+    store,
+)
+
+LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture(params=DATABASES)
+def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
+    """Lend each database in turn."""
+    yield from lend(request, tmp_path)
+
+
+def tell(book: Book, ledger: Ledger, *outcomes: Outcome, at: str = "a", days: int = 7) -> None:
+    """Tell these outcomes in a pass over a sitting that starts in so many days."""
+    store(ledger, said(f"e {at} {book.clock()}", scheduled(at, start=NOW + timedelta(days=days), n=str(book.clock()))))
+    book.clock.advance(60)
+    claim = claim_one(ledger)
+    assert claim.ref == sitting(at)
+    record(ledger, claim, finding(sitting(at), outcomes=outcomes))
+    release(ledger, claim)
+
+
+def taken(ledger: Ledger, limit: int = 100) -> list[Pending]:
+    """Claim what waits to be published."""
+    return ledger.claim_outbox(limit, LEASE)
+
+
+def subjects(ledger: Ledger) -> list[str]:
+    """Claim what waits to be published and return whom it is about."""
+    return [str(orjson.loads(item.body or b"")["subject"]) for item in taken(ledger)]
+
+
+def test_an_outcome_is_a_cloud_event_with_a_lasting_id(book: Book) -> None:
+    """The body is the whole event, dated when it became true, and its id follows from what it says."""
+    ledger = book.worker()
+    told = outcome("b1")
+    tell(book, ledger, told)
+    [item] = taken(ledger)
+    event = orjson.loads(item.body or b"")
+    assert (event["id"], event["source"], event["tenant"]) == (str(told.id(TENANT)), "urn:test", TENANT)
+    assert (event["time"], item.id, item.type) == ("2026-03-01T09:01:00Z", event["id"], "cirrus.test.v1")
+    assert "secret" not in repr(item)
+
+
+def test_what_was_said_is_not_said_again(book: Book) -> None:
+    """The same outcome told again, in one pass or a later one, published or not, is one event."""
+    ledger = book.worker()
+    tell(book, ledger, outcome("b1"), outcome("b1"))
+    tell(book, ledger, outcome("b1"), outcome("b2"))
+    pending = taken(ledger)
+    assert len(pending) == 2
+    ledger.mark_published([item.seq for item in pending], [])
+    tell(book, ledger, outcome("b1"), outcome("b1", "v2"))
+    assert [item.id for item in taken(ledger)] == [str(outcome("b1", "v2").id(TENANT))]
+
+
+def test_one_objects_events_leave_in_order(book: Book) -> None:
+    """Of each object only the oldest event is handed out, however many publish."""
+    ledger, other = book.worker(), book.worker("w2")
+    tell(book, ledger, outcome("b1", "v1"), outcome("b1", "v2"), outcome("b2", "v1"))
+    first = taken(ledger)
+    assert [item.id for item in first] == [str(outcome(key, "v1").id(TENANT)) for key in ("b1", "b2")]
+    assert taken(other) == []
+    ledger.mark_published([item.seq for item in first], [])
+    assert [item.id for item in taken(other)] == [str(outcome("b1", "v2").id(TENANT))]
+
+
+def test_the_most_urgent_exam_is_told_first(book: Book) -> None:
+    """Events go by the start of their exam, then by age."""
+    ledger = book.worker()
+    tell(book, ledger, outcome("late"), at="a", days=9)
+    tell(book, ledger, outcome("soon 1"), outcome("soon 2"), at="b", days=1)
+    assert subjects(ledger) == ["soon 1", "soon 2", "late"]
+
+
+def test_an_event_is_one_publishers_alone_until_its_lease_runs_out(book: Book) -> None:
+    """What a publisher claimed and never marked is handed out again, under the same id."""
+    ledger, other = book.worker(), book.worker("w2")
+    tell(book, ledger, outcome("b1"))
+    first = taken(ledger)
+    assert taken(other) == []
+    book.clock.advance(LEASE.total_seconds())
+    assert taken(other) == first
+
+
+def test_publishers_at_once_share_the_events(book: Book) -> None:
+    """Each event goes to exactly one of them."""
+    ledgers = [book.worker(f"w{n}") for n in range(3)]
+    tell(book, ledgers[0], *(outcome(f"b{n}") for n in range(60)))
+    start = threading.Barrier(len(ledgers))
+
+    def run(ledger: Ledger) -> list[str]:
+        start.wait()
+        return [item.id for _ in range(10) for item in taken(ledger, 5)]
+
+    with ThreadPoolExecutor(len(ledgers)) as pool:
+        claimed = [one for ids in pool.map(run, ledgers) for one in ids]
+    assert len(claimed) == len(set(claimed)) == 60
+
+
+def test_a_publisher_under_way_holds_up_nobody(postgres_url: str) -> None:
+    """PostgreSQL: rows that another one is just claiming are skipped, not waited for."""
+    with book_at(postgres_url) as book:
+        ledger = book.worker(timeout=1.0)
+        tell(book, ledger, outcome("b1"), outcome("b2"))
+        with book.database().transaction("test") as tx:
+            assert len(claim_pending(tx, 1, LEASE, Seal())) == 1
+            assert subjects(ledger) == ["b2"]
+
+
+def test_what_failed_steps_back_with_its_reason(book: Book) -> None:
+    """An event that the broker does not take lets the others pass, and says why in its object's history."""
+    ledger = book.worker()
+    tell(book, ledger, outcome("a"))
+    [item] = taken(ledger)
+    ledger.mark_published([], [(item.seq, "returned")])
+    assert taken(ledger) == []
+    assert ledger.explain("a")[0].lines[-1].note == "returned"
+    book.clock.advance(STEP_BACK.total_seconds())
+    assert taken(ledger) == [item]
+    ledger.mark_published([item.seq], [])
+    assert ledger.explain("a")[0].lines[-1].note == "published"
+
+
+def test_a_launch_link_is_sealed_at_rest(book: Book) -> None:
+    """With a key, the body of a confidential event is not readable in the table; others are plain."""
+    key = Fernet.generate_key().decode()
+    ledger = book.worker("w1", key)
+    tell(book, ledger, outcome("b1", secret=True), outcome("b2"))
+    stored = {kind: bytes(body) for kind, body in book.rows("SELECT sealed, body FROM outbox")}
+    assert b"https://cirrus/secret" not in stored[True]
+    assert b"https://cirrus/secret" in stored[False]
+    assert {orjson.loads(item.body or b"")["data"]["link"] for item in taken(ledger)} == {"https://cirrus/secret"}
+
+
+def test_without_a_key_nothing_is_sealed(book: Book) -> None:
+    """Sealing is the operator's choice."""
+    ledger = book.worker()
+    tell(book, ledger, outcome("b1", secret=True))
+    assert subjects(ledger) == ["b1"]
+
+
+def test_a_key_is_rotated_without_a_loss(book: Book) -> None:
+    """The new key seals, the former one behind it still opens what it sealed."""
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    tell(book, book.worker("w1", old), outcome("b1", secret=True))
+    tell(book, book.worker("w2", new, old), outcome("b2", secret=True))
+    assert subjects(book.worker("w3", new, old)) == ["b1", "b2"]
+
+
+@pytest.mark.parametrize("keys", [(), (Fernet.generate_key().decode(),)])
+def test_an_event_under_a_lost_key_keeps_in_no_other(book: Book, keys: tuple[str, ...]) -> None:
+    """What none of the keys opens is handed out without a body; the rest can be published."""
+    tell(book, book.worker("w1", Fernet.generate_key().decode()), outcome("b1", secret=True), outcome("b2"))
+    locked, plain = taken(book.worker("w2", *keys))
+    assert locked.body is None
+    assert orjson.loads(plain.body or b"")["subject"] == "b2"
+
+
+def test_a_key_that_is_none_is_refused() -> None:
+    """The setting is named, and its value is not."""
+    with pytest.raises(ConfigurationError, match=r"ledger\.seal_key: not a Fernet key") as refused:
+        Seal(("hunter2",))
+    assert "hunter2" not in str(refused.value)
