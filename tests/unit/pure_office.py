@@ -19,7 +19,7 @@ from adapter.domain.steps import Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
 from adapter.domain.version import Merge
 from handlers import ALL
-from tests.unit.builders import NOW, TENANT, Event, changes
+from tests.unit.builders import NOW, TENANT, Event, booked, changes, scheduled
 from tests.unit.pure_cirrus import PureCirrus, candidates_of
 
 MOST_ROUNDS = 50
@@ -239,6 +239,26 @@ class Office:
     def writes(self) -> list[Step]:
         """Return the steps so far that change something in Cirrus."""
         return [step for step in self.cirrus.steps if not step.reads]
+
+
+def office_with(*people: str, policy: Policy | None = None) -> Office:
+    """Return an office that has heard of exam 1 and of a booking for each of these people."""
+    office = Office(policy or Policy())
+    office.hear(scheduled(), *(booked(key, key) for key in people))
+    return office
+
+
+def settled(*people: str, policy: Policy | None = None) -> Office:
+    """Return such an office after its work is done."""
+    office = office_with(*people, policy=policy)
+    office.work()
+    office.cirrus.steps.clear()
+    return office
+
+
+def kinds(steps: list[Step]) -> list[str]:
+    """Return the names of steps."""
+    return [type(step).__name__ for step in steps]
 
 
 def _as_stored(finding: Finding) -> Finding:

@@ -1,4 +1,4 @@
-"""Tests of what changes late: drafts, extra time, withdrawals, moves and cancellations, before and after activation."""
+"""Tests of what changes late: extra time, withdrawals, moves and cancellations."""
 
 from datetime import timedelta
 
@@ -27,11 +27,10 @@ from tests.unit.builders import (
     exam_cancelled,
     rebooked,
     scheduled,
-    updated,
     withdrawn,
 )
 from tests.unit.pure_cirrus import candidates_of, lose_answer_to, refused
-from tests.unit.pure_office import Office
+from tests.unit.pure_office import Office, kinds, settled
 
 LATE = Policy(mode="before_start")
 """Drafts, activated a day before the start: what the API can still change until then, it changes."""
@@ -42,134 +41,13 @@ AT_ONCE = Policy(launch_links=False)
 A_WHILE = timedelta(hours=1)
 
 
-def settled(policy: Policy, *people: str) -> Office:
-    """Return an office with exam 1 and a booking for each of these people, its work done."""
-    office = Office(policy)
-    office.hear(scheduled(), *(booked(key, key) for key in people))
-    office.work()
-    office.cirrus.steps.clear()
-    return office
-
-
-def kinds(steps: list[Step]) -> list[str]:
-    """Return the names of steps."""
-    return [type(step).__name__ for step in steps]
-
-
-# Drafts.
-
-
-def test_a_draft_is_filled_changed_emptied_and_activated() -> None:
-    """Mode before_start: candidates are brought in and listed, taken off by the API, and it is activated in time."""
-    office = Office(LATE)
-    office.hear(scheduled(), booked("1", "1"), booked("2", "2"))
-    office.work()
-    assert kinds(office.writes()) == ["DraftSchedule", "CreateCandidate", "CreateCandidate", "ListCandidates"]
-    assert [o.data["state"] for o in office.told("exam.confirmed")] == ["draft"]
-    office.hear(booking_cancelled("1", "1", minute=5))
-    office.work()
-    assert (kinds(office.writes())[4:], office.seats()) == (["UnlistCandidates"], {"s2"})
-    office.work(START - timedelta(hours=25))
-    assert not office.cirrus.schedules["o1"].activated
-    office.work(START - timedelta(hours=24))
-    assert office.cirrus.schedules["o1"].activated
-    assert [o.data["state"] for o in office.told("exam.confirmed")] == ["draft", "activated"]
-    assert not office.open_tasks()
-
-
-def test_a_draft_waits_for_its_candidates() -> None:
-    """A candidate that Cirrus does not have is asked for, and the booking waits meanwhile."""
-    office = Office(LATE)
-    office.cirrus.spoiled.add("s1")
-    office.hear(scheduled(), booked("1", "1"), booked("2", "2"))
-    office.work()
-    assert office.seats() == {"s2"}
-    assert (office.booking("1").status, office.candidate("1").status) == (Status.REJECTED, Status.REJECTED)
-    assert office.told("booking.rejected", "b1")[0].data["error"]["code"] == "invalid-field"
-    office.cirrus.spoiled.clear()
-    office.hear(updated("1", minute=5))
-    office.work()
-    assert office.seats() == {"s1", "s2"}
-
-
-@pytest.mark.parametrize("alone", [True, False])
-def test_a_candidate_that_cirrus_denies_is_looked_up_again(alone: bool) -> None:
-    """Somebody deleted the user by hand: it is read and made anew, and then listed."""
-    office = settled(LATE, "1")
-    office.hear(updated("2", minute=1))
-    office.work()
-    del office.cirrus.users["s2"]
-    office.cirrus.steps.clear()
-    office.hear(booked("2", "2", minute=5), *(() if alone else (booked("3", "3", minute=5),)))
-    office.work(NOW + A_WHILE)
-    assert office.seats() == {"s1", "s2"} | (set() if alone else {"s3"})
-    assert "CreateCandidate" in kinds(office.cirrus.steps)
-
-
-def test_a_candidate_that_cirrus_always_denies_is_given_up() -> None:
-    """A user that can be read but never listed ends as a rejected booking, not as calls without end."""
-    office = settled(LATE, "1")
-    office.cirrus.script += [
-        lambda _, step: refused(Phrase.USER_NOT_FOUND) if isinstance(step, ListCandidates) else None
-    ] * 20
-    office.hear(booked("2", "2", minute=5))
-    office.work(NOW + A_WHILE)
-    assert office.told("booking.rejected", "b2")[0].data["error"]["code"] == "not-seated"
-    assert len(office.cirrus.steps) < 20
-
-
-def test_a_move_of_a_draft_is_one_change() -> None:
-    """Before activation the API moves the schedule by itself."""
-    office = settled(LATE, "1")
-    office.hear(scheduled(start=START + timedelta(days=1), minute=5))
-    office.work()
-    assert kinds(office.cirrus.steps) == ["ChangeSchedule"]
-    assert office.cirrus.schedules["o1"].schedule.start == START + timedelta(days=1)
-
-
-def test_a_draft_whose_exam_is_over_is_left_alone() -> None:
-    """Nothing is activated, listed or changed after the end."""
-    office = Office(LATE)
-    office.now = START + timedelta(hours=4)
-    office.hear(scheduled(), booked("1", "1"))
-    office.work(START + timedelta(days=30))
-    assert office.writes() == []
-
-
-def test_a_removal_that_cirrus_refuses_is_a_task() -> None:
-    """The same refused call is not made again; a person takes the candidate off, and the task is closed."""
-    office = settled(LATE, "1", "2")
-    office.cirrus.script += [
-        lambda _, step: refused(Phrase.UNKNOWN) if isinstance(step, UnlistCandidates) else None
-    ] * 5
-    office.hear(booking_cancelled("1", "1", minute=5))
-    office.work(NOW + A_WHILE)
-    assert kinds(office.writes()).count("UnlistCandidates") == 1
-    assert office.open_tasks() == ["remove-candidate"]
-    office.cirrus.schedules["o1"].seats.discard("s1")
-    office.work(NOW + 2 * A_WHILE)
-    assert (office.open_tasks(), len(office.told("booking.cancelled", "b1"))) == ([], 1)
-
-
-def test_a_ghost_seat_is_found() -> None:
-    """A booking cancelled while its call had no answer does not leave its seat behind."""
-    office = settled(LATE, "1")
-    office.cirrus.users["s2"] = office.cirrus.users["s1"]
-    office.cirrus.script.append(lose_answer_to(ListCandidates, carried_out=True))
-    office.hear(booked("2", "2", minute=5))
-    office.work()
-    office.hear(booking_cancelled("2", "2", minute=6))
-    office.work(NOW + A_WHILE)
-    assert office.seats() == {"s1"}
-
-
 # Extra time.
 
 
 @pytest.mark.parametrize("policy", [LATE, AT_ONCE])
 def test_extra_time_half_an_hour_before_is_on_the_profile_in_time(policy: Policy) -> None:
     """S6: 30 minutes before the start the profile is changed, and no person is bothered."""
-    office = settled(policy, "1")
+    office = settled("1", policy=policy)
     office.work(START - timedelta(minutes=30))
     office.hear(accommodated("1", {"extraTimePercentage": 25}, minute=5))
     office.work()
@@ -181,7 +59,7 @@ def test_extra_time_half_an_hour_before_is_on_the_profile_in_time(policy: Policy
 @pytest.mark.parametrize("policy", [LATE, AT_ONCE])
 def test_extra_time_ten_minutes_before_is_a_task_for_the_invigilator(policy: Policy) -> None:
     """S6: too late for the profile, which Cirrus has already read; the SIS hears both."""
-    office = settled(policy, "1")
+    office = settled("1", policy=policy)
     office.hear(accommodated("1", {"extraTimePercentage": 10}, minute=5))
     office.work(START - timedelta(minutes=10))
     office.hear(accommodated("1", {"extraTimePercentage": 25}, minute=9))
@@ -239,7 +117,7 @@ def test_a_window_is_not_shortened_when_somebody_leaves(policy: Policy) -> None:
 
 def test_a_grant_that_grows_while_it_is_carried_out_is_carried_out() -> None:
     """S7: the booking changes between the candidate's pass and its sitting's; the larger grant must not be missed."""
-    office = settled(LATE, "1")
+    office = settled("1", policy=LATE)
     office.hear(booked("1", "1", minute=5, extraTimePercentage=10))
     office.converge(office.sitting().ref)
     office.converge(office.candidate("1").ref)
@@ -253,7 +131,7 @@ def test_a_grant_that_grows_while_it_is_carried_out_is_carried_out() -> None:
 
 def test_a_withdrawal_after_activation_is_a_task() -> None:
     """S8: the API cannot remove; the task is closed, and the booking cancelled, when a read-back sees it done."""
-    office = settled(AT_ONCE, "1", "2")
+    office = settled("1", "2", policy=AT_ONCE)
     office.hear(withdrawn("1", minute=5))
     office.work()
     assert (office.open_tasks(), office.booking("1").status) == (["remove-candidate"], Status.MANUAL)
@@ -274,7 +152,7 @@ def test_a_withdrawal_leaves_exams_before_its_end_date_alone() -> None:
         (AT_ONCE, "2026-10-21", []),
         (Policy(launch_links=False, withdrawal_cancels=False), "2026-10-05", []),
     ):
-        office = settled(policy, "1")
+        office = settled("1", policy=policy)
         office.hear(withdrawn("1", minute=5, finalEndDate=ended))
         office.work()
         assert office.open_tasks() == tasks
@@ -282,7 +160,7 @@ def test_a_withdrawal_leaves_exams_before_its_end_date_alone() -> None:
 
 def test_a_cancelled_task_is_closed() -> None:
     """A booking that stands again needs nobody to remove the candidate."""
-    office = settled(AT_ONCE, "1")
+    office = settled("1", policy=AT_ONCE)
     office.hear(booking_cancelled("1", "1", minute=5))
     office.work()
     assert office.open_tasks() == ["remove-candidate"]
@@ -294,7 +172,7 @@ def test_a_cancelled_task_is_closed() -> None:
 
 def test_a_move_after_activation_is_a_task() -> None:
     """S9: a conflict task with the exact times, closed when a read-back sees them."""
-    office = settled(AT_ONCE, "1")
+    office = settled("1", policy=AT_ONCE)
     moved = START + timedelta(days=1)
     office.hear(scheduled(start=moved, minute=5))
     office.work(NOW + A_WHILE)
@@ -311,7 +189,7 @@ def test_a_move_after_activation_is_a_task() -> None:
 
 def test_a_second_move_replaces_the_task_of_the_first() -> None:
     """S9: nobody is left with a task that names times which no longer hold."""
-    office = settled(AT_ONCE, "1")
+    office = settled("1", policy=AT_ONCE)
     office.hear(scheduled(start=START + timedelta(days=1), minute=5))
     office.work(NOW + A_WHILE)
     office.hear(scheduled(start=START + timedelta(days=2), minute=6))
@@ -323,7 +201,7 @@ def test_a_second_move_replaces_the_task_of_the_first() -> None:
 
 def test_a_booking_during_a_conflict_is_seated() -> None:
     """An open task does not hold up the bookings."""
-    office = settled(AT_ONCE, "1")
+    office = settled("1", policy=AT_ONCE)
     office.hear(scheduled(start=START + timedelta(days=1), minute=5), booked("2", "2", minute=6))
     office.work(NOW + A_WHILE)
     assert office.seats() == {"s1", "s2"}
@@ -334,7 +212,7 @@ def test_a_booking_during_a_conflict_is_seated() -> None:
 
 def test_a_cancelled_draft_is_deleted() -> None:
     """Its bookings are cancelled with it."""
-    office = settled(LATE, "1")
+    office = settled("1", policy=LATE)
     office.hear(exam_cancelled(minute=5))
     office.work()
     assert (kinds(office.cirrus.steps), office.seats()) == (["DeleteSchedule"], None)
@@ -344,7 +222,7 @@ def test_a_cancelled_draft_is_deleted() -> None:
 @pytest.mark.parametrize("phrase", [Phrase.CANNOT_DELETE, Phrase.FROZEN])
 def test_a_cancelled_activated_schedule_is_a_task(phrase: Phrase) -> None:
     """However Cirrus words its refusal, it is asked once; a person removes the schedule, and all tasks are closed."""
-    office = settled(AT_ONCE, "1", "2")
+    office = settled("1", "2", policy=AT_ONCE)
     office.hear(booking_cancelled("2", "2", minute=4))
     office.work()
     office.cirrus.script.append(lambda _, step: refused(phrase) if isinstance(step, DeleteSchedule) else None)
@@ -362,7 +240,7 @@ def test_a_cancelled_activated_schedule_is_a_task(phrase: Phrase) -> None:
 
 def test_a_schedule_with_attempts_is_never_deleted() -> None:
     """S9: once the exam has begun, attempts are looked up first, and a schedule that has some is left to people."""
-    office = settled(AT_ONCE, "1")
+    office = settled("1", policy=AT_ONCE)
     office.cirrus.schedules["o1"].started.add("s1")
     office.now = START + timedelta(minutes=5)
     office.hear(exam_cancelled(minute=5))
@@ -376,7 +254,7 @@ def test_a_schedule_with_attempts_is_never_deleted() -> None:
 )
 def test_without_knowing_the_attempts_nothing_is_deleted(phrase: Phrase, deletes: bool) -> None:
     """Only Cirrus' own word that nobody can have begun counts as nobody."""
-    office = settled(AT_ONCE, "1")
+    office = settled("1", policy=AT_ONCE)
     office.now = START + timedelta(minutes=5)
     office.cirrus.script += [lambda _, step: refused(phrase) if isinstance(step, ReadAttempts) else None] * 5
     office.hear(exam_cancelled(minute=5))
@@ -386,7 +264,7 @@ def test_without_knowing_the_attempts_nothing_is_deleted(phrase: Phrase, deletes
 
 def test_nobody_has_begun_an_exam_that_nobody_began() -> None:
     """An empty list of attempts is remembered as such."""
-    office = settled(AT_ONCE, "1")
+    office = settled("1", policy=AT_ONCE)
     office.now = START + timedelta(minutes=5)
     office.hear(exam_cancelled(minute=5))
     office.work(START + timedelta(minutes=30))
@@ -396,7 +274,7 @@ def test_nobody_has_begun_an_exam_that_nobody_began() -> None:
 
 def test_a_deletion_without_an_answer_may_be_followed_by_a_new_schedule() -> None:
     """A schedule that we removed ourselves is no schedule that somebody took away."""
-    office = settled(LATE, "1")
+    office = settled("1", policy=LATE)
     office.cirrus.script.append(lose_answer_to(DeleteSchedule, carried_out=True))
     office.hear(exam_cancelled(minute=5))
     office.work(NOW + A_WHILE)
@@ -411,7 +289,7 @@ def test_a_deletion_without_an_answer_may_be_followed_by_a_new_schedule() -> Non
 @pytest.mark.parametrize(("policy", "tasks"), [(LATE, []), (AT_ONCE, ["remove-candidate"])])
 def test_a_rebooked_candidate_leaves_the_former_sitting(policy: Policy, tasks: list[str]) -> None:
     """On the new sitting, and off the old one: by the API from a draft, else by a person."""
-    office = settled(policy, "1", "2")
+    office = settled("1", "2", policy=policy)
     office.hear(scheduled("2", start=START + timedelta(days=7)), rebooked("1", "1", "2", "1", minute=5))
     office.work()
     assert "s1" in (office.seats("2") or set())
@@ -429,7 +307,7 @@ def test_a_rebooked_candidate_leaves_the_former_sitting(policy: Policy, tasks: l
 
 def test_a_candidate_rebooked_there_and_back_keeps_the_seat() -> None:
     """The departure gives the seat back to the booking it came from."""
-    office = settled(AT_ONCE, "1")
+    office = settled("1", policy=AT_ONCE)
     office.hear(scheduled("2", start=START + timedelta(days=7)), rebooked("1", "1", "2", "1", minute=5))
     office.work()
     office.hear(rebooked("1", "1", "1", "2", minute=9))
@@ -468,7 +346,7 @@ def test_every_lost_answer_is_read_back_first(kind: type[Step], carried_out: boo
 
 def test_a_deadline_is_told_in_utc() -> None:
     """S27: moments in events carry Z."""
-    office = settled(AT_ONCE, "1")
+    office = settled("1", policy=AT_ONCE)
     office.hear(scheduled(start=START + timedelta(days=1), minute=5))
     office.work()
     assert office.told("task.raised")[0].data["deadline"] == "2026-10-21T09:00:00Z"
