@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from adapter.domain.records import Aggregate, OpenTask, Record, Ref, Status
+from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.rows import read_record, select_records
 from adapter.ledger.schema import records, tasks
@@ -55,7 +56,7 @@ def _members(tx: Transaction, claim: Claim, *, complete: bool) -> tuple[Record, 
     }
     about = {record.about for record in members.values() if record.about is not None}
     if about:
-        same = records.c.about_key.in_(sorted(ref.key for ref in about))
+        same = among(records.c.about_key, sorted(ref.key for ref in about))
         members |= {record.ref: record for record in _records(tx, sa.select(records).where(home, same))}
     return tuple(members.values())
 

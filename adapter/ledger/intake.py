@@ -12,6 +12,7 @@ from adapter.domain.envelope import Envelope
 from adapter.domain.policy import Policy
 from adapter.domain.records import DEPARTURE, Change, Record, Ref, Status
 from adapter.domain.version import Merge
+from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.rivals import settle_rivals
 from adapter.ledger.rows import by_ref, in_parts, intake_values, lock_records, read_record
@@ -96,7 +97,7 @@ def _known_before(tx: Transaction, incoming: Sequence[Incoming]) -> tuple[list[s
         ids = [event_id for t, s, event_id in keys if (t, s) == (tenant, source)]
         for some in in_parts(ids):
             query = sa.select(messages.c.id, messages.c.fingerprint).where(
-                messages.c.tenant == tenant, messages.c.source == source, messages.c.id.in_(some)
+                messages.c.tenant == tenant, messages.c.source == source, among(messages.c.id, some)
             )
             seen |= {(tenant, source, row.id): row.fingerprint for row in tx.connection.execute(query)}
     handled: list[str] = []

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapter.domain.outcomes import Outcome, cloud_event
 from adapter.errors import ConfigurationError
+from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import outbox
 from adapter.ledger.sealing import Seal
@@ -87,7 +88,7 @@ def claim_pending(tx: Transaction, limit: int, lease: timedelta, seal: Seal) -> 
     rows = tx.connection.execute(query).all()
     if rows:
         tx.connection.execute(
-            outbox.update().where(outbox.c.seq.in_([row.seq for row in rows])).values(lease_until=tx.now + lease)
+            outbox.update().where(among(outbox.c.seq, [row.seq for row in rows])).values(lease_until=tx.now + lease)
         )
     return [
         Pending(
@@ -114,11 +115,11 @@ def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[t
     if published:
         tx.connection.execute(
             outbox.update()
-            .where(outbox.c.seq.in_(published))
+            .where(among(outbox.c.seq, published))
             .values(published_at=tx.now, lease_until=None, failure=None)
         )
     for reason in sorted({reason for _, reason in failed}):
         seqs = [seq for seq, why in failed if why == reason]
         tx.connection.execute(
-            outbox.update().where(outbox.c.seq.in_(seqs)).values(lease_until=tx.now + STEP_BACK, failure=reason)
+            outbox.update().where(among(outbox.c.seq, seqs)).values(lease_until=tx.now + STEP_BACK, failure=reason)
         )

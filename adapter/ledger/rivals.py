@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from adapter.domain.records import Record, Ref, Status
+from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.rows import by_ref, in_parts, read_record
 from adapter.ledger.schema import records
@@ -90,7 +91,7 @@ def _claiming(
         for some in in_parts(wanted):
             query: sa.Select[Any] = (
                 sa.select(records)
-                .where(records.c.tenant == tenant, records.c.kind == kind, records.c.external_id.in_(some), rival)
+                .where(records.c.tenant == tenant, records.c.kind == kind, among(records.c.external_id, some), rival)
                 .order_by(records.c.changed_at, records.c.key)
             )
             yield from tx.connection.execute(query).mappings().all()

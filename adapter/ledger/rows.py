@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from adapter.domain.records import Record, Ref, Status, Wanting
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Rank, Statement, Version, utc_text, utc_time
+from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import records
 
@@ -137,4 +138,4 @@ def by_ref(kind: sa.Column[str], key: sa.Column[str], refs: Iterable[Ref]) -> sa
     keys: dict[str, list[str]] = {}
     for ref in refs:
         keys.setdefault(ref.kind, []).append(ref.key)
-    return sa.or_(sa.false(), *(sa.and_(kind == name, key.in_(found)) for name, found in keys.items()))
+    return sa.or_(sa.false(), *(sa.and_(kind == name, among(key, found)) for name, found in keys.items()))
