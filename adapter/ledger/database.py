@@ -20,6 +20,14 @@ CONFLICTS = {"40001", "40P01", "23505"}
 ABOUT_A_VALUE = ("22", "23", "54")
 """Classes of PostgreSQL states that say a value cannot be stored, whenever it is tried."""
 
+SIGNS_OF_LIFE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""How the client notices a database that vanished from the network: in seconds, the last in milliseconds."""
+
 Observe = Callable[[str, float, bool], None]
 """Called with the operation, its seconds, and whether it failed."""
 
@@ -134,7 +142,7 @@ def _engine(url: str, pool_size: int, timeout: float) -> sa.Engine:
         pool_timeout=timeout,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"connect_timeout": max(2, int(timeout)), "options": options},
+        connect_args={"connect_timeout": max(2, int(timeout)), "options": options, **SIGNS_OF_LIFE},
     )
 
 
