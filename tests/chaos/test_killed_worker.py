@@ -1,0 +1,57 @@
+"""The day of the demo, twice and out of order, with the worker killed again and again: it ends as one calm run does."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from adapter.cli.demo.day import load_day
+from tests.chaos.day_runner import Rest, opened, run_day
+
+KILLS = 10
+LINGER = 6.0
+"""Seconds: long enough that a day published at once is in the ledger before anything is converged."""
+
+SEEDS = (1, 2)
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_killed_ten_times_leaves_what_a_calm_one_leaves(
+    tmp_path: Path, amqp_url: str, postgres_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same seats in Cirrus, and the same set of outcome ids, whatever the order and wherever it was killed."""
+    day = load_day(datetime.now(UTC))
+    with opened(tmp_path, amqp_url, postgres_url, linger=LINGER) as world:
+        calm = run_day(world, day.events, kills=0, chance=Random(0))
+
+    for seed in SEEDS:
+        chance = Random(seed)
+        twice = [*day.events, *day.events]
+        chance.shuffle(twice)
+        with opened(tmp_path, amqp_url, postgres_url, linger=LINGER) as world:
+            wild = run_day(world, twice, kills=KILLS, chance=chance)
+        with capsys.disabled():
+            print(
+                f"\nseed {seed}: {KILLS} kills, {wild.read_backs} read-backs, {wild.repeated} outcomes told twice",
+                end=" ",
+            )
+        _assert_same(calm, wild)
+
+
+def _differences(calm: Any, wild: Any, path: str = "$") -> Iterator[str]:
+    """Name the places where two states of the sandbox differ, so that a failure can be read."""
+    if isinstance(calm, dict) and isinstance(wild, dict):
+        for key in sorted(calm.keys() | wild.keys()):
+            yield from _differences(calm.get(key), wild.get(key), f"{path}.{key}")
+    elif calm != wild:
+        yield f"{path}: {calm} != {wild}"
+
+
+def _assert_same(calm: Rest, wild: Rest) -> None:
+    assert list(_differences(calm.cirrus, wild.cirrus)) == []
+    assert wild.outcomes == calm.outcomes
+    assert wild.dead == calm.dead
+    assert wild.unsettled == calm.unsettled == 0
