@@ -46,7 +46,9 @@ def begin(amqp_url: str, postgres_url: str) -> Iterator[Begin]:
             settings = _settings(amqp_url, postgres_url, server.url, tenants | (others or {}), recheck_min)
             _prepare(settings)
             sis = Sis(datetime.now(UTC))  # noqa: TID251 - a test's world begins now, as PostgreSQL's clock does
-            world = stack.enter_context(World(settings, server, sa.create_engine(postgres_url), sis))
+            world = stack.enter_context(
+                World(settings, server, sa.create_engine(postgres_url, pool_pre_ping=True), sis)
+            )
             return world.start() if start else world
 
         yield make

@@ -12,6 +12,7 @@ import orjson
 import requests
 import sqlalchemy as sa
 from kombu import Connection
+from prometheus_client.parser import text_string_to_metric_families
 
 import handlers
 from adapter.app import build, open_ledger
@@ -83,8 +84,6 @@ class World:
         self.ledger: Ledger = open_ledger(self.settings)
         self._closing.callback(self.ledger.close)
         self._closing.callback(self._engine.dispose)
-        self._broker = Connection(self._url)
-        self._closing.callback(self._broker.release)
         self._inbox = self._consumer(OUTCOMES)
         self._morgue = self._consumer(DEAD)
         self._closing.callback(self.stop)
@@ -218,6 +217,19 @@ class World:
         """Return the ids of the events that are in the ledger."""
         return set(self._column(sa.select(messages.c.id)))
 
+    # What operators see
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric's samples that have these labels."""
+        assert self.app is not None
+        page = requests.get(f"http://127.0.0.1:{self.app.ops_port}/metrics", timeout=5).text
+        samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+        return sum(
+            sample.value
+            for sample in samples
+            if sample.name == f"cirrus_adapter_{name}" and labels.items() <= sample.labels.items()
+        )
+
     # Waiting
 
     def until(self, condition: Callable[[], object], what: str, *, patience: float = PATIENCE) -> None:
@@ -232,19 +244,20 @@ class World:
         self.until(lambda: self._is_calm(quiet), "calm", patience=patience)
 
     def _is_calm(self, quiet: float) -> bool:
-        if not self._said - self._buried() <= self.stored() or self._ready() > 0:
+        if not self._said - self._buried() <= self.stored():
             return False
         soon = sa.func.clock_timestamp() + sa.text(f"interval '{quiet} seconds'")
         busy = sa.select(work.c.key).where(sa.or_(work.c.due_at <= soon, work.c.lease_by.is_not(None))).limit(1)
         told = set(self._column(sa.select(outbox.c.id)))
-        return not self._column(busy) and told <= {outcome.id for outcome in self.outcomes()}
+        heard = {outcome.id for outcome in self.outcomes()}
+        return not self._column(busy) and told <= heard and self._ready() == 0
 
     def _buried(self) -> set[str]:
         self._dead += self._receive(self._morgue)
         return {str(delivery.properties.get("correlation_id")) for delivery in self._dead}
 
     def _ready(self) -> int:
-        with self._broker.channel() as channel:
+        with Connection(self._url) as broker, broker.channel() as channel:
             return int(channel.queue_declare(INTAKE, passive=True).message_count)
 
     def _column(self, query: sa.Select[Any]) -> Sequence[Any]:
