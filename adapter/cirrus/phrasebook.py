@@ -96,7 +96,8 @@ TEXTS: tuple[tuple[Phrase, re.Pattern[str]], ...] = tuple(
         (Phrase.INVALID_ID, r"\b(external ?)?ids?\b.*(empty|null|longer|too long|exceed|invalid|not valid)"),
         (Phrase.INVALID_ID, r"no (valid )?(user )?external ids|no valid user"),
         # What does not exist; a missing group is a wrong value of ours, not a wrong view of the object itself.
-        (Phrase.INVALID_FIELD, r"(group|hierarchy|parent|role|taxonomy|label)\b.*" + _MISSING),
+        (Phrase.HIERARCHY_MISSING, r"(group|hierarchy|parent)\b.*" + _MISSING),
+        (Phrase.INVALID_FIELD, r"(role|taxonomy|label)\b.*" + _MISSING),
         (Phrase.UNKNOWN, r"(resource|page|result|session|collection)\b.*not found"),
         (Phrase.USER_NOT_FOUND, r"no users? (was |were )?found|unknown (user|candidate)"),
         (

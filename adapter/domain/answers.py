@@ -23,6 +23,7 @@ class Phrase(enum.StrEnum):
     NOT_FOUND = "not-found"
     USER_NOT_FOUND = "user-not-found"
     ASSESSMENT_UNUSABLE = "assessment-unusable"
+    HIERARCHY_MISSING = "hierarchy-missing"
     FROZEN = "schedule-activated"
     CANNOT_DELETE = "cannot-delete"
     ARCHIVED = "schedule-archived"

@@ -5,7 +5,7 @@
 | accepted                   | Confirmed      | Confirmed                                     |
 | refused: setup incomplete  | Halt           | Halt                                          |
 | refused: a view of ours is stale (exists, is gone, is activated ...) | Confirmed or Rejected | Unsure |
-| refused: assessment unusable | -            | Manual                                        |
+| refused: assessment or hierarchy missing | - | Manual                                     |
 | refused: anything else     | Rejected       | Rejected                                      |
 | 401, 403                   | Halt           | Halt                                          |
 | 429                        | Retry          | Retry                                         |
@@ -103,6 +103,13 @@ STALE = frozenset(
 """Refusals which say that Cirrus is not as we believed: look again, then plan again."""
 
 
+PREPARATIONS: dict[Phrase, str] = {
+    Phrase.ASSESSMENT_UNUSABLE: "prepare-assessment",
+    Phrase.HIERARCHY_MISSING: "prepare-hierarchy",
+}
+"""What a person has to make in Cirrus before the same call can succeed: the kind of task for each."""
+
+
 def judge(answer: Answer, step: Step, attempt: int, policy: Policy) -> Verdict:
     """Decide what `answer` to `step` means; `attempt` counts from 0 and lengthens the pauses."""
     pause = policy.pause(attempt)
@@ -131,8 +138,9 @@ def _refusal(remarks: tuple[Remark, ...], step: Step, pause: float, policy: Poli
     phrases = {remark.phrase for remark in remarks}
     if Phrase.SETUP in phrases:
         return Halt("setup", policy.halt_probe)
-    if Phrase.ASSESSMENT_UNUSABLE in phrases:
-        return Manual("prepare-assessment", reason_of(remarks))
+    for phrase, task in PREPARATIONS.items():
+        if phrase in phrases:
+            return Manual(task, reason_of(remarks))
     if phrases & STALE and not step.reads:
         return Unsure(0.0 if pause <= policy.pause(0) else pause)
     return Rejected(reason_of(remarks))
@@ -154,6 +162,7 @@ SENTENCES: dict[Phrase, str] = {
     Phrase.INVALID_ID: "Cirrus does not accept the form of this id.",
     Phrase.INVALID_FIELD: "Cirrus does not accept one of the values.",
     Phrase.ASSESSMENT_UNUSABLE: "The assessment does not exist in Cirrus or is not published yet.",
+    Phrase.HIERARCHY_MISSING: "The hierarchy that the exam belongs to does not exist in Cirrus.",
     Phrase.CANNOT_DELETE: "Cirrus does not delete a schedule that is activated or has attempts.",
     Phrase.FINISHED: "The exam is over.",
     Phrase.ARCHIVED: "The schedule is archived in Cirrus.",

@@ -111,7 +111,7 @@ def close_tasks(
     findings = tuple(findings)
     needed = {(task.ref, task.name) for finding in findings for task in finding.tasks}
     if not sitting.known.exists and not sitting.canceled and now < sitting.end:
-        needed.add((sitting.record.ref, tasks.PREPARE_ASSESSMENT))
+        needed |= {(sitting.record.ref, name) for name in tasks.PREPARATIONS}
     by_ref = {finding.ref: finding for finding in findings}
     records = {record.ref: record for record in (sitting.record, *aggregate.members)}
     for task in aggregate.tasks:

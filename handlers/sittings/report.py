@@ -65,8 +65,8 @@ def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Find
             return tuple(_doubted(aggregate, sitting, receipt))
         case Rejected(reason=reason):
             return tuple(_rejected(aggregate, sitting, receipt, reason))
-        case Manual(reason=reason):
-            task = tasks.prepare_assessment(sitting, reason)
+        case Manual(name=name, reason=reason):
+            task = tasks.prepare(name, sitting, reason)
             handed = outcomes.handed(aggregate, sitting.record, task)
             return (replace(handed, confirmed=replace(sitting.known, tried_at=receipt.at).data()),)
         case Retry() | Halt():

@@ -20,6 +20,8 @@ MOVE_SCHEDULE = "move-schedule"
 REMOVE_SCHEDULE = "remove-schedule"
 RESTORE_SCHEDULE = "restore-schedule"
 PREPARE_ASSESSMENT = "prepare-assessment"
+PREPARE_HIERARCHY = "prepare-hierarchy"
+PREPARATIONS = (PREPARE_ASSESSMENT, PREPARE_HIERARCHY)
 
 UNSEEN = frozenset({LATE_EXTRA_TIME, LOST_LINK})
 """Tasks of which no read-back shows whether they were done: they end with the exam, and Cirrus is not asked."""
@@ -135,16 +137,19 @@ def restore_schedule(sitting: SittingView) -> Task:
     )
 
 
-def prepare_assessment(sitting: SittingView, reason: Reason) -> Task:
-    """Ask for the assessment to be made and published."""
+def prepare(name: str, sitting: SittingView, reason: Reason) -> Task:
+    """Ask for what a schedule needs in Cirrus before it can be made; `name` is one of `PREPARATIONS`."""
+    if name == PREPARE_HIERARCHY:
+        hierarchy = sitting.hierarchy
+        step = f"In Cirrus, make the hierarchy '{hierarchy.name}' with organisation id {hierarchy.external_id}."
+    else:
+        assessment = sitting.timetable.data["assessment"]
+        step = f"In Cirrus, make sure that the assessment with external id {assessment} exists, and publish it."
     return Task(
         sitting.record.ref,
-        PREPARE_ASSESSMENT,
+        name,
         sitting.label,
         f"Schedule {sitting.external_id} cannot be made: {reason.text}",
-        (
-            f"In Cirrus, make sure that the assessment with external id {sitting.timetable.data['assessment']} exists.",
-            "Publish it. The bookings follow by themselves.",
-        ),
+        (step, "The exam and its bookings follow by themselves."),
         sitting.start,
     )

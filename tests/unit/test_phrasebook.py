@@ -38,8 +38,8 @@ TEXTS = [
     ("External id is null or empty", Phrase.INVALID_ID),
     ("External id should be alpha-numeric(a-z 0-9)", Phrase.INVALID_ID),
     ("ExternalId is longer than 500", Phrase.INVALID_ID),
-    ("Parent group with ExternalId [g1] is not found", Phrase.INVALID_FIELD),
-    ("Group with ExternalId [NewGroup] is not found.", Phrase.INVALID_FIELD),
+    ("Parent group with ExternalId [g1] is not found", Phrase.HIERARCHY_MISSING),
+    ("Group with ExternalId [NewGroup] is not found.", Phrase.HIERARCHY_MISSING),
     ("Group or its children are used", Phrase.CANNOT_DELETE),
     # 3: collections
     ("Collection with externalId [ColExt12345] is not found.", Phrase.UNKNOWN),

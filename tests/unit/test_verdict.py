@@ -86,6 +86,11 @@ TABLE: list[tuple[Answer, Verdict, Verdict]] = [
         Manual("prepare-assessment", reason_of(refused(Phrase.ASSESSMENT_UNUSABLE).remarks)),
         Manual("prepare-assessment", reason_of(refused(Phrase.ASSESSMENT_UNUSABLE).remarks)),
     ),
+    (
+        refused(Phrase.HIERARCHY_MISSING),
+        Manual("prepare-hierarchy", reason_of(refused(Phrase.HIERARCHY_MISSING).remarks)),
+        Manual("prepare-hierarchy", reason_of(refused(Phrase.HIERARCHY_MISSING).remarks)),
+    ),
     *[
         (refused(phrase), rejected(phrase), rejected(phrase))
         for phrase in (
