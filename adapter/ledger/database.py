@@ -28,6 +28,8 @@ SIGNS_OF_LIFE = {
 }
 """How the client notices a database that vanished from the network: in seconds, the last in milliseconds."""
 
+_CLOCK = sa.select(sa.func.clock_timestamp())
+
 Observe = Callable[[str, float, bool], None]
 """Called with the operation, its seconds, and whether it failed."""
 
@@ -99,7 +101,7 @@ class Database:
     def _now(self, connection: sa.Connection) -> datetime:
         if not self._server_time:
             return self._clock()
-        moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        moment: datetime = connection.execute(_CLOCK).scalar_one()
         return moment.astimezone(UTC)
 
     def close(self) -> None:

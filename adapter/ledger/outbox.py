@@ -46,8 +46,9 @@ class Writer:
         for outcome in outcomes:
             sealed = outcome.confidential and self.seal.active
             body = cloud_event(outcome, tenant, self.source, tx.now)
-            rows[str(outcome.id(tenant))] = {
-                "id": str(outcome.id(tenant)),
+            event_id = str(outcome.id(tenant))
+            rows[event_id] = {
+                "id": event_id,
                 "tenant": tenant,
                 "subject": outcome.subject,
                 "type": outcome.type,
