@@ -19,8 +19,6 @@ class Pacer:
 
     def take(self, wait: Callable[[float], object]) -> None:
         """Claim the next slot and wait for it; `wait` is told the seconds."""
-        if not self._interval:
-            return
         with self._lock:
             now = self._monotonic()
             slot = max(now, self._next)
