@@ -90,6 +90,12 @@ def depart(record: Record, said: Statement) -> Record:
     )
 
 
+def successor(record: Record) -> Ref | None:
+    """Return the booking that left this seat behind, None for anything but a departure."""
+    said = record.data(DEPARTURE) if record.ref.kind == DEPARTURE else None
+    return Ref(BOOKING, said["booking"]) if said is not None else None
+
+
 def fold(aggregate: Aggregate, findings: Iterable[Finding], now: datetime) -> Aggregate:
     """Return the aggregate as it is after the findings, without asking the ledger again."""
     by_ref = {finding.ref: finding for finding in findings}

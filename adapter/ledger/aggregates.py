@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from adapter.domain.applying import successor
 from adapter.domain.records import Aggregate, OpenTask, Record, Ref, Status
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
@@ -62,10 +63,11 @@ def _members(tx: Transaction, claim: Claim, *, complete: bool) -> tuple[Record, 
 
 
 def _related(tx: Transaction, claim: Claim, members: Iterable[Record]) -> Iterable[Record]:
-    """Read whom the members are about; and what is about the root, with where it takes place."""
-    about = {record.about for record in members if record.about is not None}
-    if about:
-        yield from _records(tx, select_records(claim.tenant, sorted(about)))
+    """Read whom the members are about and what has moved on; and what is about the root, with where it takes place."""
+    wanted = {record.about for record in members if record.about is not None}
+    wanted |= {moved for record in members if (moved := successor(record)) is not None}
+    if wanted:
+        yield from _records(tx, select_records(claim.tenant, sorted(wanted)))
     dependents = _records(
         tx,
         sa.select(records).where(

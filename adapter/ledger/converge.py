@@ -55,7 +55,8 @@ def record_findings(
     A record that the SIS changed meanwhile keeps only what was learnt of Cirrus: it is due again.
     """
     demanded = _demanded(aggregate, findings)
-    current = _lock(tx, claim, [finding.ref for finding in findings] + demanded)
+    awaited = _awaited(claim, findings)
+    current = _lock(tx, claim, [finding.ref for finding in findings] + demanded + awaited)
     settled = _settle(tx, claim, aggregate, findings, current)
     _demand(tx, claim, demanded)
     writer.write(tx, claim.tenant, [outcome for f in findings for outcome in f.outcomes], claim.deadline)
@@ -64,6 +65,8 @@ def record_findings(
     _note(tx, claim, findings)
     touches = {Touch(home) for home in _released(tx, claim, findings)}
     touches |= {Touch(ref, needed_by=claim.deadline) for ref in demanded}
+    if any(_has_moved_on(aggregate.related.get(ref), current.get(ref)) for ref in awaited):
+        touches.add(Touch(claim.ref))
     touch(tx, claim.tenant, policy, touches, held=claim)
     hold_lease(tx, claim, lease)
     return Recorded(tuple(settled))
@@ -187,8 +190,19 @@ def _note(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
 
 def _released(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> set[Ref]:
     """Return the homes of those who waited for what is decided now."""
-    decided = [f.ref for f in findings if f.ref == claim.ref and isinstance(f.state, Settled | Dismissed)]
+    decided = [f.ref for f in findings if isinstance(f.state, Settled | Dismissed)]
     return waiting_homes(tx, claim.tenant, decided) - {claim.ref}
+
+
+def _awaited(claim: Claim, findings: Iterable[Finding]) -> list[Ref]:
+    """Return what is waited for outside this aggregate."""
+    refs = {finding.state.ref for finding in findings if isinstance(finding.state, Waits)}
+    return sorted(ref for ref in refs if ref is not None and ref != claim.ref)
+
+
+def _has_moved_on(planned: Record | None, found: _Current | None) -> bool:
+    """Tell whether what is waited for was decided after the plan looked at it: then nobody would end the wait."""
+    return found is not None and (planned is None or found.record.status is not planned.status)
 
 
 def _demanded(aggregate: Aggregate, findings: Iterable[Finding]) -> list[Ref]:

@@ -60,6 +60,10 @@ def _surplus(aggregate: Aggregate, surplus: Iterable[Booked], sitting: SittingVi
 def _waiting(
     seats: Seats, sitting: SittingView, steps: tuple[Step, ...], now: datetime, policy: Policy
 ) -> Iterator[Finding]:
+    for member, ahead in seats.staying:
+        yield Finding(
+            member.record.ref, Waits(ahead, "the seat in the new exam"), note="waits for the seat in the new exam"
+        )
     for member in seats.without_person:
         yield waiting(member, Waits(member.record.about, "the student's name and mail address"), sitting, now, policy)
     for member in seats.without_candidate:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from adapter.domain.applying import successor
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.domain.steps import Profile, Seat
@@ -39,6 +40,7 @@ class Booked:
     """One booking or departure, with the candidate it is about.
 
     `extra` is the percentage it is granted, `in_force` the one that Cirrus will honour in this sitting.
+    `ahead` is the booking that has moved on from this seat and waits for its new one.
     """
 
     record: Record
@@ -46,6 +48,7 @@ class Booked:
     live: bool
     extra: int = 0
     in_force: int = 0
+    ahead: Ref | None = None
 
     @property
     def candidate_id(self) -> str | None:
@@ -88,6 +91,7 @@ class Seats:
     surplus: list[Booked] = field(default_factory=list[Booked])
     gone: list[Booked] = field(default_factory=list[Booked])
     seated: list[Booked] = field(default_factory=list[Booked])
+    staying: list[tuple[Booked, Ref]] = field(default_factory=list[tuple[Booked, Ref]])
     refused: list[tuple[Booked, Reason]] = field(default_factory=list[tuple[Booked, Reason]])
     without_person: list[Booked] = field(default_factory=list[Booked])
     without_candidate: list[Booked] = field(default_factory=list[Booked])
@@ -108,7 +112,7 @@ def _booked(record: Record, aggregate: Aggregate, sitting: SittingView, policy: 
     candidate = aggregate.related.get(record.about) if record.about is not None else None
     live = booking_is_live(record) and not sitting.canceled and not _left(candidate, sitting, policy)
     if not live:
-        return Booked(record, candidate, live=False)
+        return Booked(record, candidate, live=False, ahead=_not_there_yet(record, aggregate))
     extra = booked_percentage(record.facets[SEAT], candidate, sitting.start.date(), sitting.minutes)
     return Booked(record, candidate, live=True, extra=extra, in_force=in_force(candidate, sitting, policy))
 
@@ -147,6 +151,8 @@ def _sort_one(
     if not member.live:
         if member.seated and who in wanted_by:
             seats.gone.append(member)
+        elif member.seated and member.ahead is not None and now < sitting.end:
+            seats.staying.append((member, member.ahead))
         elif member.seated:
             seats.surplus.append(member)
         elif member.record.open or member.record.status is Status.MANUAL:
@@ -155,6 +161,13 @@ def _sort_one(
         _sort_seated(member if member.seated else _taking_over(member, held_by[who][0]), seats, sitting, now, policy)
     elif member.record.open or member.stands_again:
         _sort_unseated(member, seats, sitting, now, policy)
+
+
+def _not_there_yet(record: Record, aggregate: Aggregate) -> Ref | None:
+    """Return the booking that has left this seat and has no other one yet; a seat is given up after the new one."""
+    ref = successor(record)
+    ahead = aggregate.related.get(ref) if ref is not None else None
+    return ref if ahead is not None and booking_is_live(ahead) and not holds_seat(ahead) else None
 
 
 def _taking_over(member: Booked, holder: Booked) -> Booked:

@@ -1,0 +1,71 @@
+"""A booking that moves: on the new sitting first, then off the old one."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from adapter.domain.applying import depart
+from adapter.domain.findings import Plan, Waits
+from adapter.domain.policy import Policy
+from adapter.domain.records import BOOKING, SITTING, Aggregate, Record, Ref, Status
+from adapter.domain.steps import UnlistCandidates
+from adapter.domain.version import Rank, Statement, Version, utc_text
+from handlers.sittings.plan import plan
+from handlers.sittings.view import Known
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+START = NOW + timedelta(days=3)
+POLICY = Policy(mode="before_start")
+VERSION = Version(NOW, None, Rank.UPDATE, "e1")
+OLD, NEW, WHO = Ref(SITTING, "old"), Ref(SITTING, "new"), Ref("candidate", "p1")
+
+
+def old_sitting() -> Record:
+    """Return a sitting that is a draft in Cirrus."""
+    said = {
+        "title": "Exam",
+        "start": utc_text(START),
+        "end": utc_text(START + timedelta(hours=3)),
+        "duration": 120,
+        "hierarchy": {"id": "EXAMS", "name": "Exams"},
+        "pin": None,
+        "assessment": "LAW1",
+    }
+    known = Known(exists=True, made=True, title="Exam", start=START, end=START + timedelta(hours=3))
+    return Record(
+        ref=OLD,
+        home=OLD,
+        external_id="old",
+        facets={"timetable": Statement.first(VERSION, said)},
+        confirmed=known.data(),
+        status=Status.SETTLED,
+    )
+
+
+def moved(**confirmed: object) -> Record:
+    """Return the booking in its new home, with what Cirrus has confirmed of it there."""
+    said = Statement.first(VERSION, {"live": True, "sitting": "new", "extra": None})
+    return Record(ref=Ref(BOOKING, "a1"), home=NEW, about=WHO, facets={"booking": said}, confirmed=confirmed)
+
+
+def planned(booking: Record) -> Plan:
+    """Plan the old sitting, whose seat the booking has left."""
+    before = replace(booking, home=OLD, confirmed={"seat": True, "by": "answer"})
+    departure = depart(before, booking.facets["booking"])
+    candidate = Record(ref=WHO, home=WHO, external_id="S1", status=Status.SETTLED)
+    related = {WHO: candidate, booking.ref: booking}
+    return plan(Aggregate("uni", OLD, old_sitting(), (departure,), related), NOW, POLICY)
+
+
+def test_the_old_seat_stays_until_the_new_one_is_there() -> None:
+    """A student who moves never has no seat at all."""
+    made = planned(moved())
+
+    assert made.steps == ()
+    assert [finding.state for finding in made.findings if finding.ref.kind == "departure"] == [
+        Waits(Ref(BOOKING, "a1"), "the seat in the new exam")
+    ]
+
+
+def test_the_old_seat_is_given_up_once_the_new_one_is_there() -> None:
+    """Then it is taken off the draft."""
+    assert planned(moved(seat=True)).steps == (UnlistCandidates("old", ("S1",)),)
