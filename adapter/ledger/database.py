@@ -1,5 +1,6 @@
 """The database below the ledger: connections, transactions, its clock, and its errors in our words."""
 
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,6 +71,10 @@ class Database:
         self._observe = observe
         self._engine = _engine(url, pool_size, timeout)
         self._server_time = self._engine.dialect.name == "postgresql" and not virtual
+        self._timeout = timeout
+        # SQLite has one writer, and lets others poll for their turn with growing sleeps, in no order: some thread
+        # would starve. Only other processes are left to that.
+        self._one_writer = threading.Lock() if self._engine.dialect.name == "sqlite" else None
 
     @property
     def engine(self) -> sa.Engine:
@@ -86,7 +91,7 @@ class Database:
         started = self._monotonic()
         failed = True
         try:
-            with self._engine.begin() as connection:
+            with self._turn(operation), self._engine.begin() as connection:
                 if snapshot and connection.dialect.name == "postgresql":
                     connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield Transaction(connection, self._now(connection))
@@ -97,6 +102,18 @@ class Database:
             raise _translated(error, operation) from error
         finally:
             self._observe(operation, self._monotonic() - started, failed)
+
+    @contextmanager
+    def _turn(self, operation: str) -> Generator[None]:
+        if self._one_writer is None:
+            yield
+            return
+        if not self._one_writer.acquire(timeout=self._timeout):
+            raise LedgerUnavailable(f"{operation}: other transactions of this process last too long")
+        try:
+            yield
+        finally:
+            self._one_writer.release()
 
     def _now(self, connection: sa.Connection) -> datetime:
         if not self._server_time:

@@ -192,6 +192,19 @@ def test_a_file_that_another_process_holds_is_waited_for(file: Book) -> None:
     assert store(ledger, EVENT) == ["applied"]
 
 
+def test_threads_of_one_process_take_turns(file: Book) -> None:
+    """SQLite: under load every thread gets its transaction in time; the file's own lock would let some starve."""
+    ledger = file.worker(timeout=1.0)
+
+    def run(number: int) -> None:
+        for n in range(40):
+            store(ledger, said(f"e{number}.{n}", scheduled(f"s{number}", n=n), minute=n))
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(run, range(12)))
+    assert file.rows("SELECT count(*) FROM messages") == [(480,)]
+
+
 def test_a_file_that_cannot_be_written_is_an_outage(file: Book) -> None:
     """SQLite: a read-only file or file system."""
     path = sa.make_url(file.url).database

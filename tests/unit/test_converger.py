@@ -1,0 +1,177 @@
+"""The converge loop: as many claims as there are free places, one probe behind a closed gate, and nothing stuck."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from adapter.domain.answers import Forbidden
+from adapter.domain.findings import Finding, Plan, Settled
+from adapter.domain.policy import Policy
+from adapter.domain.records import Aggregate
+from adapter.domain.steps import Step
+from adapter.flow.converge import Converger
+from adapter.flow.leases import LEASE
+from tests.services.processes import wait_until
+from tests.unit.flow_kit import HANDLER, PATIENCE, TENANT, Desk, Office, desk_at, office, read
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Lend a ledger in which ten sittings are due."""
+    with desk_at(tmp_path) as lent:
+        for number in range(10):
+            lent.say(number, subject=f"s{number}")
+        yield lent
+
+
+@pytest.fixture
+def closing() -> Iterator[Callable[[Converger], Converger]]:
+    """Return what closes a converger at the end of the test."""
+    opened: list[Converger] = []
+    yield lambda converger: opened.append(converger) or converger  # type: ignore[func-returns-value]
+    for converger in opened:
+        converger.close()
+
+
+def settle_after_a_call(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
+    """Plan to read once in every pass, and to settle when that was done."""
+    assert aggregate.root is not None
+    if aggregate.root.open and not aggregate.root.confirmed:
+        return Plan(steps=(read(aggregate.ref.key),))
+    return Plan(findings=(Finding(aggregate.ref, Settled()),))
+
+
+def busy(desk: Desk, concurrency: int) -> Office:
+    """Return passes that make one call for each sitting."""
+    handler = replace(
+        HANDLER,
+        plan=settle_after_a_call,
+        report=lambda aggregate, _receipt, _policy: (Finding(aggregate.ref, Settled(), confirmed={"seen": True}),),
+    )
+    return office(desk, handler, concurrency=concurrency)
+
+
+def left(desk: Desk) -> int:
+    """Return how many sittings are not settled."""
+    return sum(desk.ledger.count((TENANT,)).work_due.values())
+
+
+def test_everything_due_is_worked_off(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
+    """Turn by turn, as places become free."""
+    running = busy(desk, 3)
+    converger = closing(Converger(running.passes))
+    for _ in range(100):
+        converger.turn()
+        if left(desk) == 0:
+            break
+    assert left(desk) == 0
+    assert sorted(step.external_id for step in running.exam.performed) == [f"s{n}" for n in range(10)]  # type: ignore[union-attr]
+
+
+def test_no_more_is_claimed_than_there_are_places(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
+    """A claim never waits while its lease runs: the rest is left to other workers."""
+    running = busy(desk, 3)
+    go = threading.Event()
+    running.exam.meanwhile = lambda _step: waiting_for(go)
+    converger = closing(Converger(running.passes))
+    converger.turn()
+    wait_until(lambda: len(running.exam.performed) == 3, patience=PATIENCE, what="three calls under way")
+    converger.turn()
+    assert len(running.exam.performed) == 3
+    assert len(desk.worker("w2").claim(TENANT, 100, LEASE)) == 7
+    go.set()
+
+
+def waiting_for(go: threading.Event) -> None:
+    """Wait until the test says so."""
+    assert go.wait(PATIENCE)
+
+
+def test_a_closed_gate_lets_one_probe_through(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
+    """While Cirrus refuses, one call at a time asks whether it still does; then all go on."""
+    running = busy(desk, 4)
+    running.gate.halt("auth", 0.0)
+    running.exam.answers = [Forbidden(401)]
+    converger = closing(Converger(replace(running.passes, tenancy=running.passes.tenancy)))
+    converger.turn()
+    wait_until(lambda: running.gate.closed, patience=PATIENCE, what="the probe is back")
+    assert len(running.exam.performed) == 1
+    converger.turn()
+    assert len(running.exam.performed) == 1
+    running.gate.answered()
+    for _ in range(100):
+        converger.turn()
+        if left(desk) == 0:
+            break
+    assert left(desk) == 0
+
+
+def test_a_probe_that_finds_nothing_due_may_be_repeated(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
+    """The gate does not stay shut because there was no work to ask with."""
+    for claim in desk.ledger.claim(TENANT, 100, LEASE):
+        desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=LEASE)
+    running = busy(desk, 4)
+    running.gate.halt("auth", 0.0)
+    converger = closing(Converger(running.passes))
+    converger.turn()
+    assert running.gate.closed
+    assert running.gate.allows(1).probe
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a mistake in a plan"), KeyError("sitting")])
+def test_a_pass_that_breaks_keeps_neither_place_nor_lease(
+    desk: Desk, closing: Callable[[Converger], Converger], error: Exception
+) -> None:
+    """The next claims go on, and the broken one is claimed again, unsure, when its lease has run out."""
+    running = busy(desk, 2)
+    broken: list[str] = []
+
+    def fail_once(step: Step) -> None:
+        if not broken:
+            broken.append(step.external_id)  # type: ignore[union-attr]
+            raise error
+
+    running.exam.meanwhile = fail_once
+    converger = closing(Converger(running.passes))
+    for _ in range(100):
+        converger.turn()
+        if left(desk) == 1:
+            break
+    wait_until(lambda: desk.ledger.renew_leases(LEASE) == 0, patience=PATIENCE, what="nothing is held")
+    desk.clock.advance(LEASE.total_seconds())
+    [again] = desk.ledger.claim(TENANT, 100, LEASE)
+    assert ([again.ref.key], again.unsure) == (broken, True)
+
+
+def test_a_nudge_ends_the_wait(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
+    """New work is not left until the next look."""
+    running = busy(desk, 2)
+    converger = closing(Converger(running.passes))
+    for _ in range(100):
+        converger.turn()
+        if left(desk) == 0:
+            break
+    desk.say(99, subject="new")
+    converger.nudge()
+    wait_until(lambda: turned(converger) and left(desk) == 0, patience=PATIENCE, what="the new sitting is settled")
+
+
+def turned(converger: Converger) -> bool:
+    """Turn once."""
+    converger.turn()
+    return True
+
+
+def test_closing_finishes_what_is_under_way(desk: Desk) -> None:
+    """A call that was begun is recorded before the process ends."""
+    running = busy(desk, 2)
+    converger = Converger(running.passes)
+    converger.turn()
+    converger.close()
+    assert len(running.exam.performed) == 2
+    assert left(desk) == 8
+    assert desk.ledger.renew_leases(LEASE) == 0
