@@ -48,6 +48,7 @@ def person_change(envelope: Envelope, person: Person, mapping: IdMapping, *, men
         "first": person.givenName,
         "last": f"{person.surnamePrefix} {person.surname}" if person.surnamePrefix else person.surname,
         "mail": person.mail,
+        "hierarchy": mapping.default_hierarchy.external_id,
     }
     external_id = None
     try:

@@ -97,12 +97,20 @@ def _blank(field: str) -> object:
 
 
 def _hierarchies(record: Record) -> tuple[str, ...]:
+    """Return where a new candidate belongs: with the programmes, else where everybody does.
+
+    Nowhere, once Cirrus has said that it has no such hierarchy: it makes one with the first schedule.
+    """
+    if record.confirmed.get("no_hierarchy"):
+        return ()
+    statement = person_of(record)
+    everybody = {statement.data["hierarchy"]} if statement is not None else set[str]()
     named = {
         said.data["hierarchy"]
         for facet, said in record.facets.items()
         if facet.startswith(ENROLMENT) and said.data["active"] and said.data["hierarchy"]
     }
-    return tuple(sorted(named))
+    return tuple(sorted(named or everybody))
 
 
 def answers(record: Record, extra: int | None) -> str:

@@ -28,6 +28,9 @@ def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Find
         case Unsure():
             known["seen"] = None
             return (Finding(record.ref, Continues(), confirmed=known, note="no certain answer"),)
+        case Manual(name="prepare-hierarchy") if isinstance(receipt.step, CreateCandidate) and receipt.step.hierarchies:
+            known["no_hierarchy"] = True
+            return (Finding(record.ref, Continues(), confirmed=known, note="its hierarchy is not in Cirrus yet"),)
         case Rejected(reason=reason) | Manual(reason=reason):
             return (rejected(record, reason),)
         case Retry() | Halt():

@@ -30,7 +30,12 @@ def test_an_enrolment_makes_the_candidate_and_its_place() -> None:
     event.data["programOfferingAssociation"]["offering"] = {"offeringId": "x", "primaryCode": code("BSC")}
     found = by_facet(event, mapping)
     assert {PERSON, "enrolment:e1"} == set(found)
-    assert found[PERSON].statement.data == {"first": "Given1", "last": "van der Sur1", "mail": "s1@uni.example"}
+    assert found[PERSON].statement.data == {
+        "first": "Given1",
+        "last": "van der Sur1",
+        "mail": "s1@uni.example",
+        "hierarchy": "UNI",
+    }
     assert (found[PERSON].external_id, found[PERSON].ref, found[PERSON].mention) == ("s1", P1, False)
     assert found["enrolment:e1"].statement.data == {"active": True, "hierarchy": "H1", "ended": None}
 
