@@ -20,6 +20,8 @@ from tests.services.fixtures import PrivateServers
 from tests.services.processes import Leash
 
 FOLDER = Path(__file__).parents[2] / "var" / "bench"
+WIDTH = 120
+"""Columns of the report where it does not go to a terminal."""
 
 
 def main(
@@ -59,7 +61,8 @@ def main(
         servers.close()
     file = out or FOLDER / f"{now:%Y%m%d-%H%M%S}.json"
     _write(report, file)
-    report.show(Console())
+    terminal = Console()
+    report.show(terminal if terminal.is_terminal else Console(width=WIDTH))
     notes.print(f"written to {file}", highlight=False)
     raise typer.Exit(1 if report.problems else 0)
 
