@@ -57,7 +57,12 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{int(utc_now().timestamp() * 1000)}"
 
 
-def open_database(settings: Settings, observe: Callable[[str, float, bool], None] = lambda *_: None) -> Database:
+def _unwatched(operation: str, seconds: float, failed: bool) -> None:  # noqa: FBT001 - an observer's shape
+    """Watch nothing: a command that ends at once exports no metrics."""
+    _ = (operation, seconds, failed)
+
+
+def open_database(settings: Settings, observe: Callable[[str, float, bool], None] = _unwatched) -> Database:
     """Open the ledger's database; its folder is made when it is a file."""
     url = sa.make_url(settings.ledger.read_url())
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
@@ -72,7 +77,7 @@ def open_database(settings: Settings, observe: Callable[[str, float, bool], None
     )
 
 
-def open_ledger(settings: Settings, observe: Callable[[str, float, bool], None] = lambda *_: None) -> Ledger:
+def open_ledger(settings: Settings, observe: Callable[[str, float, bool], None] = _unwatched) -> Ledger:
     """Open the ledger; whether it is migrated is for `Ledger.check` to say."""
     return Ledger(
         open_database(settings, observe),
