@@ -30,6 +30,8 @@ SETTINGS = """
 [broker]
 url = "{amqp}"
 outcomes_queue = "outcomes"
+[intake]
+future_tolerance_s = 7200
 [ledger]
 url = "{ledger}"
 [observe]
