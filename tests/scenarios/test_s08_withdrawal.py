@@ -1,6 +1,7 @@
 """S8: a student withdraws after the schedule was activated."""
 
 from adapter.domain.records import Status
+from tests.scenarios.conftest import Begin
 from tests.scenarios.sis import DAY, candidate
 from tests.scenarios.world import World
 
@@ -49,4 +50,20 @@ def test_a_cancelled_booking_whose_student_changes_his_mind_needs_no_task(world:
     world.heard("booking.confirmed", "b-1", count=2)
     world.settle()
     assert world.seats("off-1") == {candidate("p1")}
+    assert world.tasks() == []
+
+
+def test_a_withdrawal_before_the_activation_needs_no_person(begin: Begin) -> None:
+    """S8: from a draft the candidate is taken off by API, and the SIS hears that the booking is cancelled."""
+    world = begin(policy={"mode": "before_start"})
+    world.make_hierarchy()
+    sis = world.sis
+    world.say(sis.enrolled("p1"), sis.scheduled("off-1", 3 * DAY), sis.booked("b-1", "off-1", "p1"))
+    world.say(sis.booked("b-2", "off-1", "p2"))
+    world.heard("booking.confirmed", "b-1")
+    world.heard("booking.confirmed", "b-2")
+    world.say(sis.withdrawn("p1", ended=sis.now))
+    world.heard("booking.cancelled", "b-1")
+    world.settle()
+    assert world.seats("off-1") == {candidate("p2")}
     assert world.tasks() == []

@@ -38,3 +38,15 @@ def test_a_resit_on_the_same_schedule_keeps_its_one_seat(begin: Begin) -> None:
     world.settle()
     assert world.seats("off-1") == {candidate("p1")}
     assert world.tasks() == []
+
+
+def test_a_late_booking_has_its_attempt_id_too(begin: Begin) -> None:
+    """S10: whoever is added to a schedule that exists gets an attempt id like the first ones."""
+    world = begin(policy={"external_attempts": True})
+    sis = world.sis
+    world.say(sis.scheduled("off-1", 3 * DAY), sis.booked("b-1", "off-1", "p1"))
+    world.heard("booking.confirmed", "b-1")
+    world.say(sis.booked("b-2", "off-1", "p2", attempt=2))
+    world.heard("booking.confirmed", "b-2")
+    held = world.schedules()["off-1"]["seats"]
+    assert {name: seat["attempt_id"] for name, seat in held.items()} == {candidate("p1"): "b-1", candidate("p2"): "b-2"}
