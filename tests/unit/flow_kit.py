@@ -208,13 +208,19 @@ class Desk:
     """A ledger on SQLite, with one sitting that is due."""
 
     path: Path
+    patience: float = 5.0
     clock: MovedClock = field(default_factory=lambda: MovedClock(NOW))
     metrics: Metrics = field(default_factory=lambda: announced(Metrics(CollectorRegistry())))
 
     def __post_init__(self) -> None:
         """Migrate."""
         self.database = Database(
-            f"sqlite:///{self.path}", self.clock, monotonic, observe=lambda *_: None, timeout=0.2, virtual=True
+            f"sqlite:///{self.path}",
+            self.clock,
+            monotonic,
+            observe=lambda *_: None,
+            timeout=self.patience,
+            virtual=True,
         )
         migrate(self.database)
         self.ledger = self.worker("w1")
@@ -231,9 +237,9 @@ class Desk:
 
 
 @contextmanager
-def desk_at(folder: Path) -> Iterator[Desk]:
-    """Lend a desk."""
-    desk = Desk(folder / "ledger.db")
+def desk_at(folder: Path, *, patience: float = 5.0) -> Iterator[Desk]:
+    """Lend a desk; a file that somebody else holds is waited for so many seconds."""
+    desk = Desk(folder / "ledger.db", patience)
     try:
         yield desk
     finally:

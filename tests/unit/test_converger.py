@@ -96,7 +96,7 @@ def test_a_closed_gate_lets_one_probe_through(desk: Desk, closing: Callable[[Con
     running = busy(desk, 4)
     running.gate.halt("auth", 0.0)
     running.exam.answers = [Forbidden(401)]
-    converger = closing(Converger(replace(running.passes, tenancy=running.passes.tenancy)))
+    converger = closing(Converger(running.passes))
     converger.turn()
     wait_until(lambda: running.gate.closed, patience=PATIENCE, what="the probe is back")
     assert len(running.exam.performed) == 1

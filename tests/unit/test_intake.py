@@ -99,7 +99,7 @@ class Reception:
 @pytest.fixture
 def reception(tmp_path: Path) -> Iterator[Reception]:
     """Lend an intake on a ledger of its own."""
-    with desk_at(tmp_path) as desk:
+    with desk_at(tmp_path, patience=0.1) as desk:
         yield Reception(desk)
 
 

@@ -224,9 +224,6 @@ def test_a_halt_leaves_the_work_due_and_closes_the_gate(desk: Desk) -> None:
 
 def test_a_gate_that_closes_stops_the_passes_under_way(desk: Desk) -> None:
     """When another pass finds the token refused, this one makes no more calls; its work stays due."""
-    running = office(desk, scripted(Plan(steps=(read("1"), read("2")))))
-    running.exam.meanwhile = lambda _step: running.gate.halt("auth", 30)
-    running.exam.answers = [Unsendable("a", "too long")]
     handler = scripted(Plan(steps=(read("1"),)), Plan(steps=(read("2"),)))
     running = office(desk, handler)
     running.exam.meanwhile = lambda _step: running.gate.halt("auth", 30)
