@@ -10,7 +10,7 @@ from typing import assert_never
 
 from adapter.domain.findings import Continues, Dismissed, Finding, Handed, Settled, Waits
 from adapter.domain.records import BOOKING, DEPARTURE, Aggregate, Change, OpenTask, Record, Ref, Status, Wanting
-from adapter.domain.version import Merge, Statement, merge
+from adapter.domain.version import Merge, Merged, Statement, merge
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,21 @@ def apply(record: Record | None, change: Change) -> Applied:
     merged = merge(record.facets.get(change.facet), said)
     if merged.merge is not Merge.APPLIED:
         facets = {**record.facets, change.facet: merged.statement}
-        return Applied(replace(record, facets=facets, external_id=_external_id(facets)), merged.merge, merged.tie)
+        after = replace(record, facets=facets, external_id=_external_id(facets))
+        if _asks_again(record, change, merged):
+            after = replace(after, status=Status.DUE, revision=record.revision + 1)
+        return Applied(after, merged.merge, merged.tie)
     after = replace(_with(record, change, merged.statement), status=_next_status(record, change))
     if after.home == record.home:
         return Applied(after, merged.merge, merged.tie)
     departure = _departure(record, change)
     return Applied(replace(after, confirmed={}), merged.merge, merged.tie, departure, left=record.home)
+
+
+def _asks_again(record: Record, change: Change, merged: Merged) -> bool:
+    """Tell whether a rejected record is said once more under a newer version: what was in its way may be gone."""
+    newer = merged.merge is Merge.UNCHANGED and record.facets[change.facet].version != merged.statement.version
+    return newer and record.status is Status.REJECTED and not change.mention
 
 
 def _with(record: Record, change: Change, said: Statement) -> Record:

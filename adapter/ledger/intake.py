@@ -135,7 +135,7 @@ def _keep(batch: _Batch, change: Change, applied: Applied) -> None:
     batch.held[change.ref] = batch.changed[change.ref] = applied.record
     if applied.departure is not None:
         batch.held[applied.departure.ref] = batch.changed[applied.departure.ref] = applied.departure
-    if applied.merge is not Merge.APPLIED:
+    if applied.merge is not Merge.APPLIED and applied.record.status is not Status.DUE:
         return
     if applied.record.open:
         batch.touched.add(applied.record.home)
