@@ -23,6 +23,11 @@ class Applied:
     departure: Record | None = None
     left: Ref | None = None
 
+    @property
+    def calls_for_a_look(self) -> bool:
+        """Whether a plan may have something to do now: something new was said, or the same asked once more."""
+        return self.merge is Merge.APPLIED or self.record.status is Status.DUE
+
 
 def apply(record: Record | None, change: Change) -> Applied:
     """Merge one change into a record, or start the record."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from adapter.domain.applying import Applied, apply
 from adapter.domain.envelope import Envelope
 from adapter.domain.policy import Policy
-from adapter.domain.records import DEPARTURE, Change, Record, Ref, Status
+from adapter.domain.records import DEPARTURE, Change, Record, Ref
 from adapter.domain.version import Merge
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
@@ -135,7 +135,7 @@ def _keep(batch: _Batch, change: Change, applied: Applied) -> None:
     batch.held[change.ref] = batch.changed[change.ref] = applied.record
     if applied.departure is not None:
         batch.held[applied.departure.ref] = batch.changed[applied.departure.ref] = applied.departure
-    if applied.merge is not Merge.APPLIED and applied.record.status is not Status.DUE:
+    if not applied.calls_for_a_look:
         return
     if applied.record.open:
         batch.touched.add(applied.record.home)

@@ -17,7 +17,6 @@ from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, OpenTask, Record, Ref, Status, Wanting
 from adapter.domain.steps import Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
-from adapter.domain.version import Merge
 from handlers import ALL
 from tests.unit.builders import NOW, TENANT, Event, booked, changes, scheduled
 from tests.unit.pure_cirrus import PureCirrus, candidates_of
@@ -59,7 +58,7 @@ class Office:
             for change in changes(event):
                 applied = apply(self.records.get(change.ref), change)
                 self.records[change.ref] = applied.record
-                if applied.merge is not Merge.APPLIED:
+                if not applied.calls_for_a_look:
                     continue
                 if applied.departure is not None:
                     self.records[applied.departure.ref] = applied.departure
