@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from adapter.domain.applying import Applied, apply
 from adapter.domain.envelope import Envelope
 from adapter.domain.policy import Policy
-from adapter.domain.records import DEPARTURE, Change, Record, Ref
+from adapter.domain.records import DEPARTURE, Change, Record, Ref, Status
 from adapter.domain.version import Merge
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
