@@ -1,8 +1,9 @@
 """The database below the ledger: connections, transactions, its clock, and its errors in our words."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -169,7 +170,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     # SQLAlchemy, not the driver, opens transactions: the driver would do so too late to lock at their start.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # Kept in the file, so it matters only for the first connection of all; those that open the file in the same
+    # moment would be told that it is locked, whatever their time-out.
+    with suppress(sqlite3.OperationalError):
+        cursor.execute("PRAGMA journal_mode=WAL")
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
