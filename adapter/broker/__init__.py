@@ -7,7 +7,7 @@ exchanges, durable queues and acks one by one. Retries, order and duplicates are
 
 from adapter.broker.confirms import Failed, Published, Reason, Receipt
 from adapter.broker.consumer import Consumer
-from adapter.broker.dead_letters import dead_letter
+from adapter.broker.dead_letters import bare, dead_letter
 from adapter.broker.messages import Delivery, Message
 from adapter.broker.publisher import Publisher
 from adapter.broker.topology import Topology, declare, verify
@@ -22,6 +22,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "Topology",
+    "bare",
     "dead_letter",
     "declare",
     "verify",

@@ -65,6 +65,18 @@ def dead_letter(
     )
 
 
+def bare(letter: Message) -> Message:
+    """Return the same dead letter with nothing of the original but its body: only what we have written ourselves."""
+    return Message(
+        id=letter.id,
+        exchange=letter.exchange,
+        routing_key="",
+        body=letter.body,
+        headers={name: letter.headers[name] for name in (REASON, PATH, ERROR, VERSION, RECEIVED_AT)},
+        content_type="application/octet-stream",
+    )
+
+
 def _kept(headers: Mapping[str, object]) -> dict[str, object]:
     """Drop what belongs to the broker, what cannot be sent again and what would not fit.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from adapter import __version__
-from adapter.broker import Consumer, Delivery, Published, Publisher, Topology, dead_letter
+from adapter.broker import Consumer, Delivery, Failed, Message, Published, Publisher, Topology, bare, dead_letter
 from adapter.domain.policy import Policy
 from adapter.domain.ports import Clock
 from adapter.errors import InvalidMessage, LedgerError
@@ -178,8 +178,7 @@ class Intake:
         ]
         pause = 0.25
         while waiting:
-            receipts = self._dead_letters.publish(waiting)
-            waiting = [m for m, receipt in zip(waiting, receipts, strict=True) if not isinstance(receipt, Published)]
+            waiting = self._publish(waiting)
             if not waiting:
                 break
             if self._stop.is_set():
@@ -194,6 +193,24 @@ class Intake:
             self._metrics.messages_handled.of(item.event_type, item.tenant, "dead_lettered").inc()
             _log.warning("dead_lettered", reason=item.error.reason, path=item.error.path, detail=item.error.detail)
         return True
+
+    def _publish(self, letters: Sequence[Message]) -> list[Message]:
+        """Publish the dead letters and return those the broker does not have yet.
+
+        One that it cannot take as it came is published bare, so that its oddities hold up nobody else's.
+        """
+        left: list[Message] = []
+        for letter, receipt in zip(letters, self._dead_letters.publish(letters), strict=True):
+            match receipt:
+                case Published():
+                    continue
+                case Failed(reason="refused" | "invalid"):
+                    one_by_one = (self._dead_letters.publish([form])[0] for form in (letter, bare(letter)))
+                    if not any(isinstance(again, Published) for again in one_by_one):
+                        left.append(letter)
+                case Failed():
+                    left.append(letter)
+        return left
 
 
 def _failed(reason: str, error: Exception) -> InvalidMessage:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from adapter.broker import Delivery, Message, Topology
+from adapter.broker.confirms import Reason
 from adapter.broker.dead_letters import ERROR, PATH, REASON
 from adapter.errors import LedgerUnavailable
 from adapter.flow.intake import Batching, Intake
@@ -221,6 +222,24 @@ def test_dead_letters_are_tried_until_the_broker_has_them(reception: Reception) 
     assert len(set(tries)) == 2
     assert reception.deliverer.settled == given
     assert reception.deliverer.ticks == 2
+
+
+@pytest.mark.parametrize("reason", ["invalid", "refused"])
+def test_a_dead_letter_that_the_broker_cannot_take_is_buried_bare(reception: Reception, reason: Reason) -> None:
+    """Its odd properties hold up nobody: the body and the reason are kept, the neighbours go as they are."""
+
+    def failing(_batch: Sequence[Message], message: Message) -> Reason | None:
+        return reason if "odd" in message.headers else None
+
+    reception.printer.failing = failing
+    given = [delivery(b"{", headers={"odd": 1}), delivery(b"[", headers={"fine": 1})]
+    reception.give(*given)
+    reception.intake().turn()
+
+    bodies = {message.body: set(message.headers) & {"odd", "fine"} for message in reception.printer.printed}
+    assert bodies == {b"{": set(), b"[": {"fine"}}
+    assert all(message.headers[REASON] == "not-json" for message in reception.printer.printed)
+    assert reception.deliverer.settled == given
 
 
 def test_a_stop_while_burying_acknowledges_nothing(reception: Reception) -> None:
