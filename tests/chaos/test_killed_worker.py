@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from adapter.cli.demo.day import load_day
-from tests.chaos.day_runner import Rest, opened, run_day
+from tests.chaos.day_runner import opened, run_day
 
 KILLS = 10
 LINGER = 6.0
@@ -18,7 +18,7 @@ LINGER = 6.0
 AHEAD = timedelta(hours=1)
 """The day is told as of later: within twenty minutes of an exam, what Cirrus prepares depends on the minute."""
 
-SEEDS = (1, 2)
+SEED = 1
 
 
 @pytest.mark.timeout(600)
@@ -31,17 +31,17 @@ def test_a_worker_killed_ten_times_leaves_what_a_calm_one_leaves(
     with opened(tmp_path, amqp_url, postgres_url, linger=LINGER) as world:
         calm = run_day(world, day.events, kills=0, chance=Random(0))
 
-    for seed in SEEDS:
-        chance = Random(seed)
-        twice = [*day.events, *day.events]
-        chance.shuffle(twice)
-        with opened(tmp_path, amqp_url, postgres_url, linger=LINGER) as world:
-            wild = run_day(world, twice, kills=KILLS, chance=chance)
-        with capsys.disabled():
-            sys.stdout.write(
-                f"\nseed {seed}: {KILLS} kills, {wild.read_backs} read-backs, {wild.repeated} outcomes told twice "
-            )
-        _assert_same(calm, wild)
+    chance = Random(SEED)
+    twice = [body for _ in range(2) for body in chance.sample(day.events, len(day.events))]
+    with opened(tmp_path, amqp_url, postgres_url, linger=LINGER) as world:
+        wild = run_day(world, twice, kills=KILLS, chance=chance)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{KILLS} kills, {wild.read_backs} read-backs, {wild.repeated} outcomes told twice ")
+    differences = list(_differences(calm.cirrus, wild.cirrus))
+    assert differences == [], "\n".join(differences)
+    assert wild.outcomes == calm.outcomes
+    assert wild.dead == calm.dead
+    assert wild.unsettled == calm.unsettled == 0
 
 
 def _differences(calm: object, wild: object, path: str = "$") -> Iterator[str]:
@@ -51,11 +51,3 @@ def _differences(calm: object, wild: object, path: str = "$") -> Iterator[str]:
             yield from _differences(calm.get(key), wild.get(key), f"{path}.{key}")
     elif calm != wild:
         yield f"{path}: {calm} != {wild}"
-
-
-def _assert_same(calm: Rest, wild: Rest) -> None:
-    differences = list(_differences(calm.cirrus, wild.cirrus))
-    assert differences == [], "\n".join(differences)
-    assert wild.outcomes == calm.outcomes
-    assert wild.dead == calm.dead
-    assert wild.unsettled == calm.unsettled == 0
