@@ -25,20 +25,23 @@ class Enrolment(Shape):
 
 
 class StudentEnrolled(Shape):
-    """`sis.student.enrolled.v1`."""
+    """The candidate exists in Cirrus, is up to date and in the mapped hierarchies."""
 
     person: Person
     programOfferingAssociation: Enrolment  # noqa: N815 - the contract's spelling
 
 
 class StudentUpdated(Shape):
-    """`sis.student.updated.v1`."""
+    """The candidate is up to date; Cirrus is called only if a field that it holds differs."""
 
     person: Person
 
 
 class StudentWithdrawn(Shape):
-    """`sis.student.withdrawn.v1`."""
+    """The student has left the programme: coming bookings are cancelled, the login is disabled, as the policy says.
+
+    The user is never deleted.
+    """
 
     person: Person
     programOfferingAssociation: Enrolment  # noqa: N815 - the contract's spelling
@@ -46,7 +49,7 @@ class StudentWithdrawn(Shape):
 
 
 class AccommodationChanged(Shape):
-    """`sis.accommodation.changed.v1`."""
+    """Extra time of the candidate, for every exam to come; too late, it is a task."""
 
     personId: Identifier  # noqa: N815 - the contract's spelling
     primaryCode: Code  # noqa: N815 - the contract's spelling

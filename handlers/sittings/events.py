@@ -20,7 +20,10 @@ from handlers.ooapi import (
 
 
 class ExamScheduled(Shape):
-    """`sis.exam.scheduled.v1` and `sis.exam.updated.v1`."""
+    """A schedule for the mapped assessment, long enough for the largest extra time.
+
+    What Cirrus can no longer change becomes a task.
+    """
 
     offeringId: Identifier  # noqa: N815 - the contract's spelling
     primaryCode: Code  # noqa: N815 - the contract's spelling
@@ -45,14 +48,14 @@ class ExamScheduled(Shape):
 
 
 class ExamCancelled(Shape):
-    """`sis.exam.cancelled.v1`."""
+    """The schedule is removed if Cirrus still allows it, else a task. Its bookings are off."""
 
     offeringId: Identifier  # noqa: N815 - the contract's spelling
     reason: Text | None = None
 
 
 class ExamBooked(Shape):
-    """`sis.exam.booked.v1`."""
+    """The candidate exists and is on the schedule, with the right extra time."""
 
     associationId: Identifier  # noqa: N815 - the contract's spelling
     offeringId: Identifier  # noqa: N815 - the contract's spelling
@@ -67,7 +70,7 @@ class ExamBooked(Shape):
 
 
 class BookingCancelled(Shape):
-    """`sis.exam.booking-cancelled.v1`."""
+    """The candidate is off the schedule if Cirrus still allows it, else a task."""
 
     associationId: Identifier  # noqa: N815 - the contract's spelling
     offeringId: Identifier  # noqa: N815 - the contract's spelling
@@ -78,6 +81,6 @@ class BookingCancelled(Shape):
 
 
 class ExamRebooked(ExamBooked):
-    """`sis.exam.rebooked.v1`."""
+    """On the new sitting first, then off the old one."""
 
     previousOfferingId: Identifier  # noqa: N815 - the contract's spelling

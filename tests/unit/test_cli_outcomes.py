@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from adapter.cli.pages.outcomes import OUTCOMES
 from adapter.domain.answers import Phrase
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
 from adapter.domain.steps import CreateCandidate
+from handlers.shapes import OUTCOMES
 from tests.unit.builders import (
     START,
     booked,

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from adapter.cli.pages.outcomes import MEANINGS, OUTCOMES
 from adapter.domain.envelope import LONGEST_NAME
 from handlers import ALL
+from handlers.shapes import OUTCOMES
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -18,13 +18,18 @@ EVENTS: Mapping[str, type[BaseModel]] = {kind: model for handler in ALL for kind
 
 def event_schemas() -> dict[str, dict[str, Any]]:
     """Return the schema of every event that is understood, by its type."""
-    return {kind: _schema(kind, MEANINGS[kind], model, incoming=True) for kind, model in sorted(EVENTS.items())}
+    return {kind: _schema(kind, _meaning(model), model, incoming=True) for kind, model in sorted(EVENTS.items())}
 
 
 def outcome_schemas() -> dict[str, dict[str, Any]]:
     """Return the schema of every event that may be published, by its type."""
     types = sorted({kind for handler in ALL for kind in handler.outcomes})
-    return {kind: _schema(kind, OUTCOMES[kind].__doc__ or "", OUTCOMES[kind], incoming=False) for kind in types}
+    return {kind: _schema(kind, _meaning(OUTCOMES[kind]), OUTCOMES[kind], incoming=False) for kind in types}
+
+
+def _meaning(model: type[BaseModel]) -> str:
+    """Return what a model says of itself, on one line."""
+    return " ".join((model.__doc__ or "").split())
 
 
 class _Untitled(GenerateJsonSchema):

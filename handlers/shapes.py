@@ -170,18 +170,3 @@ OUTCOMES: Mapping[str, type[BaseModel]] = {
     said.TASK_CLOSED: TaskClosed,
 }
 """The shape of each outcome event's data."""
-
-MEANINGS: Mapping[str, str] = {
-    "sis.student.enrolled.v1": "The candidate exists in Cirrus, is up to date and in the mapped hierarchies.",
-    "sis.student.updated.v1": "The candidate is up to date; Cirrus is called only if a field that it holds differs.",
-    "sis.student.withdrawn.v1": "As the policy says: coming bookings of a student who left the last programme are "
-    "cancelled, the login is disabled. The user is never deleted.",
-    "sis.accommodation.changed.v1": "Extra time of the candidate, for every exam to come; too late, it is a task.",
-    "sis.exam.scheduled.v1": "A schedule for the mapped assessment, long enough for the largest extra time.",
-    "sis.exam.updated.v1": "The same with newer content; what Cirrus can no longer change becomes a task.",
-    "sis.exam.cancelled.v1": "The schedule is removed if Cirrus still allows it, else a task. Its bookings are off.",
-    "sis.exam.booked.v1": "The candidate exists and is on the schedule, with the right extra time.",
-    "sis.exam.booking-cancelled.v1": "The candidate is off the schedule if Cirrus still allows it, else a task.",
-    "sis.exam.rebooked.v1": "On the new sitting first, then off the old one.",
-}
-"""What each event of the SIS brings about."""
