@@ -41,7 +41,9 @@ def run(*, config: ConfigFile = None) -> None:
 def _run(chosen: Settings) -> bool:
     """Run until a signal; return whether everything was finished in time."""
     try:
-        return build(chosen, ALL).run()
+        app = build(chosen, ALL)
+        spare_the_collector()
+        return app.run()
     except ConfigurationError:
         raise
     except AdapterError as error:

@@ -39,32 +39,28 @@ class IdMapping:
     hierarchies: Mapping[str, Hierarchy] = field(default_factory=dict[str, Hierarchy])
     assessments: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def external_id(self, given: str, *, dashes: bool = True) -> str:
+    def external_id(self, given: str) -> str:
         """Return the id in the form Cirrus accepts, raise `Unmappable` when there is none.
 
         Characters named in `strip` are taken out; everything else has to fit as it is. Two ids that differ
         only in such characters meet in one external id, which the ledger then refuses to the later of them.
         Under `misfit="digest"` nothing is taken out: an id that does not fit as it is becomes its digest.
         """
-        alphabet = DASHED if dashes else PLAIN
         if self.misfit == "digest" and given:
-            fits = alphabet.fullmatch(given) and not DIGEST.fullmatch(given)
+            fits = DASHED.fullmatch(given) and not DIGEST.fullmatch(given)
             return given if fits else "x" + sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:40]
         reduced = given.translate({ord(character): None for character in self.strip})
-        if not dashes:
-            reduced = reduced.replace("-", "")
-        if alphabet.fullmatch(reduced):
+        if DASHED.fullmatch(reduced):
             return reduced
-        raise Unmappable(self._why(reduced, dashes=dashes))
+        raise Unmappable(self._why(reduced))
 
     @staticmethod
-    def _why(reduced: str, *, dashes: bool) -> str:
+    def _why(reduced: str) -> str:
         if not reduced:
             return "the id is empty"
         if len(reduced) > LONGEST_ID:
             return f"the id has {len(reduced)} characters, Cirrus accepts {LONGEST_ID}"
-        allowed = "letters, digits and dashes" if dashes else "letters and digits"
-        return f"the id '{reduced}' has characters that Cirrus does not accept; it accepts {allowed}"
+        return f"the id '{reduced}' has characters that Cirrus does not accept; it accepts letters, digits and dashes"
 
     def hierarchy(self, code: str | None, name: str | None) -> Hierarchy:
         """Return where an organisation's people belong in Cirrus: as mapped, as named, else the default."""

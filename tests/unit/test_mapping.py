@@ -14,14 +14,14 @@ DIGEST = IdMapping(Hierarchy("UNI", "University"), misfit="digest")
 IDS = st.text(st.sampled_from("aB3-. _é\u0663\n") | st.characters(), max_size=70)
 
 
-@given(IDS, st.booleans(), st.sampled_from([REFUSE, DIGEST]))
-def test_an_external_id_fits_or_is_refused(given_id: str, dashes: bool, mapping: IdMapping) -> None:
+@given(IDS, st.sampled_from([REFUSE, DIGEST]))
+def test_an_external_id_fits_or_is_refused(given_id: str, mapping: IdMapping) -> None:
     """Whatever the SIS calls it, Cirrus gets 1 to 60 letters, digits and dashes, or nothing."""
     try:
-        found = mapping.external_id(given_id, dashes=dashes)
+        found = mapping.external_id(given_id)
     except Unmappable:
         return
-    assert re.fullmatch(r"[A-Za-z0-9-]{1,60}" if dashes else r"[A-Za-z0-9]{1,60}", found)
+    assert re.fullmatch(r"[A-Za-z0-9-]{1,60}", found)
     assert found.isascii()
 
 
@@ -35,10 +35,10 @@ def test_an_external_id_is_never_cut(given_id: str) -> None:
     assert found == "".join(character for character in given_id if character not in REFUSE.strip)
 
 
-@given(st.lists(IDS, min_size=2, max_size=6, unique=True), st.booleans())
-def test_digests_keep_different_ids_apart(ids: list[str], dashes: bool) -> None:
+@given(st.lists(IDS, min_size=2, max_size=6, unique=True))
+def test_digests_keep_different_ids_apart(ids: list[str]) -> None:
     """Under `misfit="digest"` two ids of the SIS never meet in one external id."""
-    found = [DIGEST.external_id(given_id, dashes=dashes) for given_id in ids if given_id]
+    found = [DIGEST.external_id(given_id) for given_id in ids if given_id]
     assert len(set(found)) == len(found)
 
 
