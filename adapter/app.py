@@ -6,7 +6,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,13 +22,14 @@ from adapter.cirrus.client import CirrusClient, ClientOptions
 from adapter.cirrus.paths import Paths
 from adapter.domain.handler import Handler
 from adapter.domain.records import KINDS
-from adapter.errors import AdapterError
+from adapter.errors import AdapterError, ConfigurationError
 from adapter.flow.converge import Converger
 from adapter.flow.gate import Gate
 from adapter.flow.gauges import Gauges
 from adapter.flow.intake import Batching, Intake
 from adapter.flow.leases import Leases
 from adapter.flow.loop import Loop
+from adapter.flow.notices import Notices
 from adapter.flow.one_pass import Passes, Tenancy
 from adapter.flow.pacing import Pacer
 from adapter.flow.process import App, Wiring
@@ -43,6 +44,8 @@ from adapter.observe.heartbeats import Heartbeats
 from adapter.observe.metrics import Metrics
 from adapter.observe.ops_server import OpsServer
 from adapter.settings import Settings, TenantSettings
+from adapter.webhook import Credentials, Gatekeeper, Options, WebhookServer
+from adapter.webhook.process import WebhookApp, WebhookWiring
 
 _log = structlog.get_logger()
 
@@ -100,17 +103,17 @@ class _Stops:
 class _Builder:
     """Makes the parts of one process from its settings."""
 
-    def __init__(self, settings: Settings, handlers: Sequence[Handler]) -> None:
+    def __init__(self, settings: Settings, handlers: Sequence[Handler], loops: Sequence[str] = LOOPS) -> None:
         self._settings = settings
         self._handlers = handlers
         self._registry = CollectorRegistry()
         self._metrics = Metrics(self._registry)
         self._topology = settings.broker.topology()
-        self._url = settings.broker.read_url()
         self._ledger = open_ledger(settings, self._on_transaction)
         self._stops = _Stops(threading.Event(), threading.Event(), threading.Event(), threading.Event())
-        self._heartbeats = Heartbeats(LOOPS, self._metrics, utc_now, time.monotonic)
+        self._heartbeats = Heartbeats(loops, self._metrics, utc_now, time.monotonic)
         self._connected: dict[str, bool] = {}
+        self._policies = {tenant.name: tenant.to_policy() for tenant in settings.tenants.values()}
         self._announce()
 
     def wiring(self) -> Wiring:
@@ -121,21 +124,35 @@ class _Builder:
         convergers = tuple(
             self._converger(tenant, clients[slug], relay) for slug, tenant in self._settings.tenants.items()
         )
-        intake = self._intake(convergers)
+        nudge = _nudging(convergers)
+        intake = self._intake(nudge)
         return Wiring(
             ledger=self._ledger,
             intake=intake,
             convergers=convergers,
             relay=relay,
             platforms=tuple(clients.values()),
-            ops=self._ops(),
+            webhook=self._webhook(),
+            ops=self._ops({"ledger": self._ledger_problem, "broker": self._broker_problem}),
             loops=(
-                (stops.intake, (self._loop("intake", intake.turn, stops.intake),)),
+                (stops.intake, (self._loop("intake", intake.turn, stops.intake), self._notices(nudge))),
                 (stops.converge, tuple(self._loop("converge", c.turn, stops.converge) for c in convergers)),
                 (stops.publish, (self._loop("publish", relay.turn, stops.publish),)),
                 (stops.last, self._last_loops()),
             ),
         )
+
+    def webhook_wiring(self) -> WebhookWiring:
+        """Put the parts together that receive notices."""
+        webhook = self._webhook()
+        if webhook is None:
+            raise ConfigurationError(
+                "tenants",
+                "no tenant has a section `webhook`",
+                "say in [tenants.<slug>.webhook] how notices prove themselves",
+            )
+        checks = {"ledger": self._ledger_problem, "webhook": webhook.problem}
+        return WebhookWiring(self._ledger, self._ops(checks), webhook)
 
     def _loop(self, name: str, turn: Callable[[], None], stop: threading.Event) -> Loop:
         return Loop(name, turn, self._heartbeats, stop)
@@ -144,7 +161,7 @@ class _Builder:
         stop = self._stops.last
         gauges = Gauges(
             self._ledger,
-            tuple(tenant.name for tenant in self._settings.tenants.values()),
+            {name: policy.results for name, policy in self._policies.items()},
             _retention(self._settings),
             metrics=self._metrics,
             monotonic=time.monotonic,
@@ -155,16 +172,24 @@ class _Builder:
             self._loop("gauges", gauges.turn, stop),
         )
 
-    def _intake(self, convergers: tuple[Converger, ...]) -> Intake:
+    def _notices(self, nudge: Callable[[], None]) -> Loop:
+        (hear,) = (handler.hear for handler in self._handlers if handler.hear is not None)
+        readers = {tenant.name: tenant.results.to_fields().named for tenant in self._settings.tenants.values()}
+        stop = self._stops.intake
+        notices = Notices(self._ledger, readers, hear, self._policies, metrics=self._metrics, nudge=nudge, stop=stop)
+        return self._loop("notices", notices.turn, stop)
+
+    def _webhook(self) -> WebhookServer | None:
+        """Return the receiver of notices, None where no tenant's Cirrus sends any."""
+        if all(tenant.webhook is None for tenant in self._settings.tenants.values()):
+            return None
+        return _webhook_server(self._settings, self._ledger, self._metrics)
+
+    def _intake(self, nudge: Callable[[], None]) -> Intake:
         broker = self._settings.broker
         tenants = self._settings.tenants.values()
-
-        def nudge() -> None:
-            for converger in convergers:
-                converger.nudge()
-
         consumer = Consumer(
-            self._url,
+            self._settings.broker.read_url(),
             self._topology.intake_queue,
             prefetch=broker.prefetch,
             heartbeat=broker.heartbeat_s,
@@ -179,7 +204,7 @@ class _Builder:
             self._ledger,
             Reader(self._handlers, {tenant.name: tenant.id_mapping() for tenant in tenants}, tolerance),
             topology=self._topology,
-            policies={tenant.name: tenant.to_policy() for tenant in tenants},
+            policies=self._policies,
             batching=Batching(broker.batch_size, broker.gather_ms / 1000),
             metrics=self._metrics,
             heartbeats=self._heartbeats,
@@ -191,7 +216,7 @@ class _Builder:
     def _converger(self, tenant: TenantSettings, client: CirrusClient, relay: Relay) -> Converger:
         tenancy = Tenancy(
             name=tenant.name,
-            policy=tenant.to_policy(),
+            policy=self._policies[tenant.name],
             platform=client,
             gate=Gate(time.monotonic, self._on_halt(tenant.name)),
             pacer=Pacer(tenant.calls_per_second, time.monotonic),
@@ -221,6 +246,7 @@ class _Builder:
                 connect_timeout=tenant.connect_timeout_s,
                 read_timeout=tenant.read_timeout_s,
                 zone=ZoneInfo(tenant.zone),
+                result_fields=tenant.results.to_fields(),
             ),
             observe=self._on_call,
             clock=utc_now,
@@ -238,21 +264,21 @@ class _Builder:
     def _publisher(self, on_state: Callable[[bool], None]) -> Publisher:
         broker = self._settings.broker
         return Publisher(
-            self._url,
+            self._settings.broker.read_url(),
             window=broker.publish_window,
             deadline=broker.publish_deadline_s,
             heartbeat=broker.heartbeat_s,
             on_state=on_state,
         )
 
-    def _ops(self) -> OpsServer:
+    def _ops(self, checks: Mapping[str, Callable[[], str | None]]) -> OpsServer:
         observe = self._settings.observe
         return OpsServer(
             observe.host,
             observe.port,
             self._registry,
             self._heartbeats,
-            {"ledger": self._ledger_problem, "broker": self._broker_problem},
+            checks,
             stall_after=observe.stall_after_s,
         )
 
@@ -310,6 +336,39 @@ class _Builder:
             self._metrics.cirrus_items.of(operation).observe(items)
 
 
+def _nudging(convergers: Sequence[Converger]) -> Callable[[], None]:
+    def nudge() -> None:
+        for converger in convergers:
+            converger.nudge()
+
+    return nudge
+
+
+def _webhook_server(settings: Settings, ledger: Ledger, metrics: Metrics) -> WebhookServer:
+    """Wire the receiver of notices for every tenant that has one."""
+    receiver = settings.webhook
+
+    def observe(status: str, seconds: float) -> None:
+        metrics.webhook_requests.of(status).inc()
+        metrics.webhook_request_seconds.of().observe(seconds)
+
+    asked = {
+        slug: Credentials.of(tenant.name, tenant.webhook)
+        for slug, tenant in settings.tenants.items()
+        if tenant.webhook is not None
+    }
+    options = Options(
+        host=receiver.host,
+        port=receiver.port,
+        threads=receiver.threads,
+        largest_body=receiver.largest_body,
+        content_types=receiver.content_types,
+        trusted_proxies=receiver.trusted_proxies,
+        keep_deadline=receiver.keep_deadline_s,
+    )
+    return WebhookServer(Gatekeeper(asked), options, store=ledger.keep_notices, observe=observe)
+
+
 def _unobserved(connected: bool) -> None:  # noqa: FBT001 - an observer's shape
     # The dead letters' connection: the intake's state is that of its consumer.
     _ = connected
@@ -321,6 +380,8 @@ def _retention(settings: Settings) -> Retention:
         journal=timedelta(days=ledger.journal_days),
         messages=timedelta(days=ledger.messages_days),
         outbox=timedelta(days=ledger.outbox_days),
+        notices=timedelta(days=ledger.notices_days),
+        documents=timedelta(days=ledger.documents_days),
     )
 
 
@@ -328,3 +389,8 @@ def build(settings: Settings, handlers: Sequence[Handler]) -> App:
     """Declare the queues and exchanges and wire one process; nothing is started yet."""
     declare(settings.broker.read_url(), settings.broker.topology())
     return App(_Builder(settings, handlers).wiring())
+
+
+def build_webhook(settings: Settings) -> WebhookApp:
+    """Wire a process that receives notices and does nothing else; nothing is started yet."""
+    return WebhookApp(_Builder(settings, (), loops=()).webhook_wiring())

@@ -1,7 +1,8 @@
 """What the adapter knows of exams: one handler for each kind of object, listed here and nowhere else."""
 
 from handlers.candidates.handler import HANDLER as CANDIDATES
+from handlers.results.handler import HANDLER as RESULTS
 from handlers.sittings.handler import HANDLER as SITTINGS
 
-ALL = (CANDIDATES, SITTINGS)
+ALL = (CANDIDATES, SITTINGS, RESULTS)
 """Every handler; adding a kind of object is adding it here."""

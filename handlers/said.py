@@ -22,6 +22,10 @@ BOOKING_PENDING = "cirrus.booking.pending.v1"
 BOOKING_REJECTED = "cirrus.booking.rejected.v1"
 BOOKING_CANCELLED = "cirrus.booking.cancelled.v1"
 LAUNCH_LINK_ISSUED = "cirrus.launch-link.issued.v1"
+ATTENDANCE_RECORDED = "cirrus.attendance.recorded.v1"
+RESULT_PUBLISHED = "cirrus.result.published.v1"
+RESULT_CORRECTED = "cirrus.result.corrected.v1"
+RESULT_VOIDED = "cirrus.result.voided.v1"
 TASK_RAISED = "cirrus.task.raised.v1"
 TASK_CLOSED = "cirrus.task.closed.v1"
 
@@ -31,11 +35,19 @@ def error(reason: Reason) -> dict[str, Any]:
     return {"code": reason.code, "text": reason.text, "retryable": reason.retryable}
 
 
-def about(record: Record, kind: str, answers: str, data: Mapping[str, Any], *, confidential: bool = False) -> Outcome:
-    """Return an outcome about one record, caused by the event that changed it last."""
+def about(
+    record: Record,
+    kind: str,
+    answers: str,
+    data: Mapping[str, Any],
+    *,
+    confidential: bool = False,
+    subject: str | None = None,
+) -> Outcome:
+    """Return an outcome about one record, or another `subject`, caused by the event that changed the record last."""
     return Outcome(
         type=kind,
-        subject=record.ref.key,
+        subject=subject or record.ref.key,
         answers=answers,
         data=data,
         cause=record.cause,

@@ -133,6 +133,81 @@ class LaunchLinkIssued(_Booking):
     launchUrl: str  # noqa: N815 - the contract's spelling
 
 
+class AttendanceRecorded(_Booking):
+    """Whether the candidate sat the exam, as far as Cirrus knows: it sees attempts, not people."""
+
+    attendance: Literal["notKnown", "notStarted", "notFinished", "present"]
+    """`notStarted`: on the schedule, no attempt was begun; `notFinished`: begun and not handed in when the exam was
+    over; `notKnown`: not shown by Cirrus. `notPresent` is for invigilators to say."""
+    startedAt: AwareDatetime | None  # noqa: N815 - the contract's spelling
+    handedInAt: AwareDatetime | None  # noqa: N815 - the contract's spelling
+    submittedBy: None  # noqa: N815 - the contract's spelling
+    """Who handed in; the call that is made does not tell."""
+
+
+class Result(_Shape):
+    """What was achieved; null is what Cirrus does not show."""
+
+    state: Literal["completed", "notSubmitted"]
+    pass_: Literal["passed", "failed", "unknown"] = Field(alias="pass")
+    score: float | None
+    """As Cirrus gives it, in percent as far as it is known."""
+    rawScore: float | None  # noqa: N815 - the contract's spelling
+    maxRawScore: float | None  # noqa: N815 - the contract's spelling
+    grade: str | None
+    testDate: AwareDatetime | None  # noqa: N815 - the contract's spelling
+    resultDate: AwareDatetime | None  # noqa: N815 - the contract's spelling
+    attempt: int | None
+    """The attempt of the booking; Cirrus' own number for a result without a booking."""
+    final: bool | None
+
+
+class Previous(_Shape):
+    """What was told before."""
+
+    score: float | None
+    pass_: Literal["passed", "failed", "unknown"] = Field(alias="pass")
+
+
+class _Told(_Shape):
+    associationId: str | None  # noqa: N815 - the contract's spelling
+    """The booking; null where none is known."""
+    offeringId: str | None  # noqa: N815 - the contract's spelling
+    personId: PersonId  # noqa: N815 - the contract's spelling
+    candidateExtId: str | None  # noqa: N815 - the contract's spelling
+    scheduleExtId: str | None  # noqa: N815 - the contract's spelling
+    resultVersion: int  # noqa: N815 - the contract's spelling
+    """Counts what was told of this result; the highest holds."""
+    contentHash: str  # noqa: N815 - the contract's spelling
+    """SHA-256 of the result but for its resultDate: equal for equal results."""
+    orphan: bool
+    """Whether no standing booking is known: it was cancelled, or the candidate was added by hand, or two bookings
+    cannot be told apart."""
+
+
+class ResultPublished(_Told):
+    """A result is there for the first time."""
+
+    result: Result
+
+
+class ResultCorrected(_Told):
+    """A result that was told before has changed, or has been found to belong to a booking."""
+
+    result: Result
+    supersedes: str
+    """Id of the event that no longer holds."""
+    previous: Previous
+
+
+class ResultVoided(_Told):
+    """A result does not count: it was voided, or is published no longer."""
+
+    supersedes: str | None
+    """Id of the event that no longer holds; null where nothing was told before."""
+    reason: str
+
+
 class TaskRaised(_Shape):
     """A person has to do something in Cirrus that its API cannot do."""
 
@@ -166,6 +241,10 @@ OUTCOMES: Mapping[str, type[BaseModel]] = {
     said.BOOKING_REJECTED: BookingRejected,
     said.BOOKING_CANCELLED: BookingCancelled,
     said.LAUNCH_LINK_ISSUED: LaunchLinkIssued,
+    said.ATTENDANCE_RECORDED: AttendanceRecorded,
+    said.RESULT_PUBLISHED: ResultPublished,
+    said.RESULT_CORRECTED: ResultCorrected,
+    said.RESULT_VOIDED: ResultVoided,
     said.TASK_RAISED: TaskRaised,
     said.TASK_CLOSED: TaskClosed,
 }

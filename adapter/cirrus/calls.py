@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, assert_never
 
 from adapter.cirrus import bodies
 from adapter.cirrus.paths import RULE, sendable
 from adapter.cirrus.phrasebook import fold
+from adapter.cirrus.results import ResultFields
 from adapter.cirrus.wire import Reading
 from adapter.domain import steps
 from adapter.domain.answers import (
@@ -32,6 +34,12 @@ NO_ATTEMPTS: Mapping[Phrase, Content] = {
     Phrase.NOT_ACTIVATED: AttemptsSeen(frozenset()),
     Phrase.NOT_BEGUN: AttemptsSeen(frozenset()),
 }
+NO_RESULTS: Mapping[Phrase, Content] = {
+    **ABSENT_USER,
+    Phrase.NO_RESULT: Absent(),
+    Phrase.NOT_ACTIVATED: Absent(),
+    Phrase.NOT_BEGUN: Absent(),
+}
 
 
 def _done(payload: Json) -> Content | None:
@@ -47,8 +55,8 @@ class Call:
     """One request and the reading of its answer.
 
     `read` turns the payload of a success into content, None when it cannot. `facts` are refusals that are an
-    answer to a question: that something is not there. `undocumented` marks answers nobody has described, for
-    which an empty body is as good as a success.
+    answer to a question: that something is not there. `empty` is what an empty body means, where it means
+    anything; `bare` the name under which an array without an object around it is read.
     """
 
     operation: str
@@ -57,16 +65,20 @@ class Call:
     items: int = 1
     read: Callable[[Json], Content | None] = field(default=_done, repr=False)
     facts: Mapping[Phrase, Content] = field(default_factory=dict[Phrase, Content], repr=False)
-    undocumented: bool = False
+    empty: Content | None = None
+    bare: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def call_for(step: steps.Step, dialect: bodies.Dialect, reading: Reading) -> Call | Answer:
+def call_for(step: steps.Step, dialect: bodies.Dialect, reading: Reading, fields: ResultFields) -> Call | Answer:
     """Return the call that carries out a step, or why nothing is sent for it."""
     if (misfit := next((each for each in _ids(step, dialect) if not sendable(each)), None)) is not None:
         return Unsendable(misfit, RULE)
     match step:
         case steps.ReadCandidate() | steps.ReadSchedule() | steps.ReadAttempts():
             return _question(step, reading)
+        case steps.ReadResults():
+            return _results(step, reading, fields)
         case steps.CreateCandidate() | steps.ChangeCandidate():
             return _candidate(step)
         case steps.PublishSchedule() | steps.SeatCandidates():
@@ -96,6 +108,16 @@ def _question(step: steps.ReadCandidate | steps.ReadSchedule | steps.ReadAttempt
             assert_never(never)
 
 
+def _results(step: steps.ReadResults, reading: Reading, fields: ResultFields) -> Call:
+    """GET /results (9.1): by attempt alone, or by candidate and schedule."""
+    asked = {"CandidateExtId": step.candidate_id, "ScheduleExtId": step.schedule_id}
+    if step.attempt_id is not None:
+        asked = {"AttemptExtId": step.attempt_id}
+    query = {name: value for name, value in asked.items() if value is not None}
+    read = partial(fields.read, reading=reading)
+    return Call("read_results", read=read, facts=NO_RESULTS, empty=Absent(), bare="results", query=query)
+
+
 def _listing(step: steps.ListCandidates | steps.UnlistCandidates, reading: Reading) -> Call:
     people = step.candidates
     body = bodies.encode(people)
@@ -122,6 +144,8 @@ def _ids(step: steps.Step, dialect: bodies.Dialect) -> tuple[str, ...]:
             | steps.UnlistCandidates(external_id=name, candidates=people)
         ):
             return (name, *people)
+        case steps.ReadResults(candidate_id=person, schedule_id=name, attempt_id=attempt):
+            return tuple(each for each in (person, name, attempt) if each is not None)
         case _:
             return (step.external_id,)
 
@@ -155,7 +179,7 @@ def _write(operation: str, external_id: str, body: Json) -> Call | Refused:
     encoded = bodies.encode(body)
     if encoded is None:
         return Refused(0, (NO_TEXT,))
-    return Call(operation, external_id, encoded, read=_done_unless_refused, undocumented=True)
+    return Call(operation, external_id, encoded, read=_done_unless_refused, empty=Done())
 
 
 def _seats(

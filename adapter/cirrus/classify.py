@@ -13,7 +13,6 @@ from adapter.cirrus.wire import decode, succeeded
 from adapter.domain.answers import (
     Accepted,
     Answer,
-    Done,
     Failing,
     Forbidden,
     Garbled,
@@ -71,8 +70,10 @@ def _zoned(moment: datetime) -> datetime:
 
 def _success(reply: Reply, call: Call) -> Answer:
     if not reply.body.strip():
-        return Accepted(Done()) if call.undocumented else Garbled(reply.status)
+        return Accepted(call.empty) if call.empty is not None else Garbled(reply.status)
     payload = _payload(reply)
+    if isinstance(payload, list) and call.bare is not None:
+        payload = {call.bare: payload}
     if not isinstance(payload, dict):
         return Garbled(reply.status)
     said = cast("dict[str, Any]", payload)
@@ -105,6 +106,8 @@ def _payload(reply: Reply) -> object:
 
 
 def _refusal(status: int, remarks: tuple[Remark, ...], call: Call) -> Answer:
+    if any(remark.phrase is Phrase.OVER_LIMIT for remark in remarks):
+        return Throttled(None)
     facts = {call.facts.get(remark.phrase) for remark in remarks}
     if len(facts) == 1 and (fact := facts.pop()) is not None:
         return Accepted(fact)

@@ -2,12 +2,12 @@
 
 It never raises for what Cirrus or the network does, never sends anything twice (but for a path that the
 documentation gives in two spellings, after a 404 on the first), and decides nothing: that is `judge`'s.
-Sources: cirrus-api.md sections 0, 1, 5, 6 and D.
+Sources: cirrus-api.md sections 0, 1, 5, 6, 9 and D.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from time import monotonic
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from adapter.cirrus.bodies import Dialect
 from adapter.cirrus.calls import Call, call_for
 from adapter.cirrus.classify import LOST, classify
 from adapter.cirrus.paths import Paths, fill
+from adapter.cirrus.results import ResultFields
 from adapter.cirrus.transport import Lost, Timeouts, Transport
 from adapter.cirrus.wire import Reading
 from adapter.domain.answers import Accepted, Answer, Forbidden, Garbled, Refused
@@ -41,7 +42,7 @@ class ClientOptions:
 
     `external_attempts` and `upsert` are the options of section 5.1. `zone` is where times without a zone are
     read, `launch_origin` completes launch links that come without their host, `ca_bundle` is a file of
-    certificates to trust instead of the public ones.
+    certificates to trust instead of the public ones, `result_fields` are the names in results.
     """
 
     external_attempts: bool = False
@@ -51,6 +52,7 @@ class ClientOptions:
     zone: tzinfo = UTC
     launch_origin: str | None = None
     ca_bundle: str | None = None
+    result_fields: ResultFields = field(default_factory=ResultFields)
 
 
 class CirrusClient:
@@ -77,12 +79,13 @@ class CirrusClient:
         self._token, self._paths, self._observe, self._clock = token, paths, observe, clock
         self._dialect = Dialect(options.external_attempts, options.upsert)
         self._reading = Reading(options.zone, options.launch_origin)
+        self._fields = options.result_fields
         self._working: dict[str, str] = {}
         self._authorised: tuple[str, Mapping[str, str]] = ("", {})
 
     def perform(self, step: Step) -> Answer:
         """Carry out one step and return what came back; blocks up to the connect and twice the read timeout."""
-        call = call_for(step, self._dialect, self._reading)
+        call = call_for(step, self._dialect, self._reading, self._fields)
         if not isinstance(call, Call):
             return call
         headers = self._headers()
@@ -91,7 +94,7 @@ class CirrusClient:
         route = self._paths.routes[call.operation]
         answer: Answer = NO_SUCH_PATH
         for template in sorted(route.templates, key=lambda each: each != self._working.get(call.operation)):
-            answer = self._send(call, route.method, fill(template, call.external_id), headers)
+            answer = self._send(call, route.method, fill(template, call.external_id, call.query), headers)
             if answer != NO_SUCH_PATH:
                 if isinstance(answer, Accepted | Refused):
                     self._working[call.operation] = template

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from adapter.errors import ConfigurationError
 
@@ -37,9 +37,10 @@ class Route:
         return (self.template,) if self.alternative is None else (self.template, self.alternative)
 
 
-def fill(template: str, external_id: str) -> str:
-    """Return the path with the id in its place; no character of an id can end its segment."""
-    return template.replace(PLACE, quote(external_id, safe=""))
+def fill(template: str, external_id: str, query: Mapping[str, str]) -> str:
+    """Return the path with the id in its place, and the query; no character of an id can end its segment."""
+    path = template.replace(PLACE, quote(external_id, safe=""))
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 DOCUMENTED = MappingProxyType(
@@ -49,6 +50,7 @@ DOCUMENTED = MappingProxyType(
         "change_candidate": Route("PATCH", "/user/{externalId}"),
         "read_schedule": Route("GET", "/external/schedule/{externalId}"),
         "read_attempts": Route("GET", "/external/schedule/{externalId}/attempt-info"),
+        "read_results": Route("GET", "/results"),
         "publish_schedule": Route("POST", "/schedule"),
         "seat_candidates": Route("POST", "/schedule/add-candidates"),
         "draft_schedule": Route("POST", "/external/schedule"),

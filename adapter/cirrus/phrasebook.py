@@ -46,7 +46,7 @@ CODES: Mapping[int, Phrase] = {
     1100: Phrase.INVALID_ID,
     1101: Phrase.NOT_FOUND,
     1103: Phrase.UNKNOWN,
-    1126: Phrase.UNKNOWN,  # published result not found
+    1126: Phrase.NO_RESULT,  # published result not found
     1127: Phrase.ALREADY_ADDED,
     1128: Phrase.ALREADY_ADDED,
     1129: Phrase.NOT_FOUND,  # result not in the review session
@@ -70,6 +70,12 @@ TEXTS: tuple[tuple[Phrase, re.Pattern[str]], ...] = tuple(
             Phrase.UNKNOWN,
             r"unknown error|internal (server )?error|no http resource|\burl\b.*not found|^bad request\W*$",
         ),
+        # Results (9.1): the answer to a call too many is UNSEEN.
+        (
+            Phrase.OVER_LIMIT,
+            r"too many (calls|requests)|\b(daily|calls|requests|rate|quota)\b.*\b(limit|exceeded|used up)\b",
+        ),
+        (Phrase.NO_RESULT, r"\bresults?\b.*" + _MISSING + r"|no (published )?results?\b"),
         # Schedules that have gone further than we believed (5.3 to 5.13, 6.1).
         (Phrase.FROZEN, _CANNOT + r" (update|change|edit)\b.* ?activated|(remove|delete) .*from .*activated"),
         (Phrase.ALREADY_ACTIVATED, r"already (been )?(activated|active)"),
@@ -98,7 +104,7 @@ TEXTS: tuple[tuple[Phrase, re.Pattern[str]], ...] = tuple(
         # What does not exist; a missing group is a wrong value of ours, not a wrong view of the object itself.
         (Phrase.HIERARCHY_MISSING, r"(group|hierarchy|parent)\b.*" + _MISSING),
         (Phrase.INVALID_FIELD, r"(role|taxonomy|label)\b.*" + _MISSING),
-        (Phrase.UNKNOWN, r"(resource|page|result|session|collection)\b.*not found"),
+        (Phrase.UNKNOWN, r"(resource|page|session|collection)\b.*not found"),
         (Phrase.USER_NOT_FOUND, r"no users? (was |were )?found|unknown (user|candidate)"),
         (
             Phrase.USER_NOT_FOUND,

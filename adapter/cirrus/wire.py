@@ -15,7 +15,16 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapter.cirrus.phrasebook import fold, read_remarks
-from adapter.domain.answers import AttemptsSeen, CandidateSeen, Phrase, Remark, ScheduleSeen, Seated, Unlisted
+from adapter.domain.answers import (
+    AttemptSeen,
+    AttemptsSeen,
+    CandidateSeen,
+    Phrase,
+    Remark,
+    ScheduleSeen,
+    Seated,
+    Unlisted,
+)
 
 Json = dict[str, Any]
 CANDIDATE_KEYS = ("candidateextid", "externalid", "userextid")
@@ -124,8 +133,8 @@ class Reading:
         return ScheduleSeen(
             external_id=asked,
             title=info.title,
-            start=self._utc(info.startdatetime),
-            end=self._utc(info.enddatetime),
+            start=self.utc(info.startdatetime),
+            end=self.utc(info.enddatetime),
             activated=info.isactivated,
             archived=str(info.archivestate).lower() in ARCHIVED,
             candidates=frozenset(name for entry in _objects(info.candidates) if (name := _name(entry))),
@@ -164,9 +173,28 @@ class Reading:
         if not isinstance(content, list) and (content or not _says_success(payload)):
             return None
         started = (name for entry in entries if _begun(entry) and (name := _name(entry)))
-        return AttemptsSeen(frozenset(started))
+        shown = {name: self._attempts(entry) for entry in entries if (name := _name(entry))}
+        return AttemptsSeen(frozenset(started), shown)
 
-    def _utc(self, moment: datetime | None) -> datetime | None:
+    def _attempts(self, entry: Json) -> tuple[AttemptSeen, ...]:
+        """Read one candidate's attempts, oldest first; one that cannot be read is one all the same."""
+        return tuple(
+            AttemptSeen(
+                started=self._moment(attempt.get("startdate")),
+                ended=self._moment(attempt.get("enddate")),
+                status=_text(attempt, "status").upper(),
+            )
+            for attempt in _objects(entry.get("attempts"))
+        )
+
+    def _moment(self, value: object) -> datetime | None:
+        try:
+            return self.utc(datetime.fromisoformat(value)) if isinstance(value, str) else None
+        except ValueError:
+            return None
+
+    def utc(self, moment: datetime | None) -> datetime | None:
+        """Return a moment in UTC, None where it is none or could be either of two."""
         if moment is None:
             return None
         readings = [moment] if moment.tzinfo else [moment.replace(tzinfo=self.zone, fold=fold) for fold in (0, 1)]

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 from adapter.cirrus import bodies
 from adapter.cirrus.calls import Call, call_for
 from adapter.cirrus.paths import Paths, fill
+from adapter.cirrus.results import ResultFields
 from adapter.cirrus.wire import Reading
 from adapter.domain import steps
 from adapter.domain.answers import (
@@ -62,12 +63,12 @@ class AssumedCirrus:
 
     def perform(self, step: steps.Step) -> Answer:
         """Note the call that a step makes and say yes; what the client would refuse to send stays refused."""
-        call = call_for(step, self.dialect, self.reading)
+        call = call_for(step, self.dialect, self.reading, ResultFields())
         if not isinstance(call, Call):
             return call
         route = self.paths.routes[call.operation]
         seats = call.items if call.operation in SEATING else None
-        path = fill(route.template, call.external_id)
+        path = fill(route.template, call.external_id, call.query)
         self.planned(PlannedCall(self.tenant, call.operation, route.method, path, seats, call.body))
         if isinstance(step, steps.PublishSchedule | steps.SeatCandidates):
             self.made |= {seat.profile.external_id: _shown(seat.profile) for seat in step.seats}
@@ -89,6 +90,8 @@ def assume(step: steps.Step, aggregate: Aggregate | None) -> Content:
             return _schedule(name, aggregate)
         case steps.ReadAttempts():
             return AttemptsSeen(frozenset())
+        case steps.ReadResults():
+            return Absent()
         case steps.PublishSchedule(seats=seats) | steps.SeatCandidates(seats=seats):
             return _seated(seats)
         case steps.ListCandidates(candidates=people):

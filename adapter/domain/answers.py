@@ -7,7 +7,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from adapter.domain.steps import Step
 
@@ -33,6 +33,8 @@ class Phrase(enum.StrEnum):
     WINDOW_TOO_SHORT = "window-too-short"
     INVALID_ID = "invalid-id"
     INVALID_FIELD = "invalid-field"
+    NO_RESULT = "no-result"
+    OVER_LIMIT = "over-limit"
     SETUP = "api-settings-incomplete"
     UNKNOWN = "unknown"
 
@@ -105,10 +107,49 @@ class Unlisted:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptSeen:
+    """One attempt as Cirrus holds it (6.1); times are UTC."""
+
+    started: datetime | None
+    ended: datetime | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptsSeen:
-    """External ids of candidates with at least one attempt."""
+    """External ids of candidates with at least one attempt, and everybody's attempts, oldest first, as far as shown."""
 
     started: frozenset[str]
+    attempts: Mapping[str, tuple[AttemptSeen, ...]] = field(default_factory=dict[str, tuple[AttemptSeen, ...]])
+
+
+Standing = Literal["passed", "failed", "unknown", "not-submitted", "voided"]
+"""What Cirrus makes of an attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSeen:
+    """One published result (9.1). Scores are as Cirrus gives them, times UTC; what it did not show is None."""
+
+    standing: Standing
+    schedule_id: str | None = None
+    attempt_id: str | None = None
+    attempt: int | None = None
+    score: float | None = field(default=None, repr=False)
+    raw_score: float | None = field(default=None, repr=False)
+    max_raw_score: float | None = field(default=None, repr=False)
+    grade: str | None = field(default=None, repr=False)
+    test_date: datetime | None = None
+    result_date: datetime | None = None
+    final: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsSeen:
+    """What is published of one candidate, and the whole document, for as long as its structure is UNSEEN."""
+
+    results: tuple[ResultSeen, ...]
+    document: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +157,7 @@ class Done:
     """Carried out; the answer holds nothing more."""
 
 
-Content = CandidateSeen | ScheduleSeen | Absent | Seated | Unlisted | AttemptsSeen | Done
+Content = CandidateSeen | ScheduleSeen | Absent | Seated | Unlisted | AttemptsSeen | ResultsSeen | Done
 
 
 @dataclass(frozen=True, slots=True)

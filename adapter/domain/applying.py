@@ -116,6 +116,12 @@ def fold(aggregate: Aggregate, findings: Iterable[Finding], now: datetime) -> Ag
     members = tuple(
         settle(member, by_ref[member.ref], now) if member.ref in by_ref else member for member in aggregate.members
     )
+    known = {member.ref for member in aggregate.members}
+    members += tuple(
+        settle(finding.first, finding, now)
+        for finding in by_ref.values()
+        if finding.first is not None and finding.ref not in known
+    )
     root = aggregate.root
     if root is not None and root.ref in by_ref:
         root = settle(root, by_ref[root.ref], now)

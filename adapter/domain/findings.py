@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from adapter.domain.outcomes import Outcome, derived_id
-from adapter.domain.records import Ref
+from adapter.domain.records import Record, Ref
 from adapter.domain.steps import Step
 from adapter.domain.verdict import Reason
 
@@ -69,11 +69,22 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """Something personal to be kept for people to look at, sealed: version `version` of what `part` of a record was."""
+
+    part: str
+    version: int
+    event_id: str | None
+    content: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What is known of one record now.
 
     `confirmed` replaces what was known of it in Cirrus, None leaves it. `note` goes to the journal: short,
-    without personal data. Outcomes that were already said are dropped by their id.
+    without personal data. Outcomes that were already said are dropped by their id. `first` is the record as
+    it is to be made where nobody has spoken of it before.
     """
 
     ref: Ref
@@ -82,6 +93,8 @@ class Finding:
     outcomes: tuple[Outcome, ...] = ()
     tasks: tuple[Task, ...] = ()
     closes: tuple[str, ...] = ()
+    documents: tuple[Document, ...] = ()
+    first: Record | None = None
     note: str = ""
 
 

@@ -14,12 +14,14 @@ from adapter.domain.answers import Receipt
 from adapter.domain.envelope import Envelope
 from adapter.domain.findings import Finding, Plan
 from adapter.domain.mapping import IdMapping
+from adapter.domain.notices import Notice
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Change
 
 Translate = Callable[[Envelope, BaseModel, IdMapping], tuple[Change, ...]]
 Planner = Callable[[Aggregate, datetime, Policy], Plan]
 Report = Callable[[Aggregate, Receipt, Policy], tuple[Finding, ...]]
+Hear = Callable[[Notice], Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Handler:
     """All that the domain knows about one kind of object and what belongs to it.
 
     `kind` is the kind of the aggregate's root, `events` the event types with the shape of their data,
-    `outcomes` the types it may say.
+    `outcomes` the types it may say. `hear` is for the one kind that Cirrus itself tells of.
     """
 
     kind: str
@@ -36,3 +38,4 @@ class Handler:
     translate: Translate
     plan: Planner
     report: Report
+    hear: Hear | None = None

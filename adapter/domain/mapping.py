@@ -38,6 +38,8 @@ class IdMapping:
     strip: str = " ._/:{}"
     hierarchies: Mapping[str, Hierarchy] = field(default_factory=dict[str, Hierarchy])
     assessments: Mapping[str, str] = field(default_factory=dict[str, str])
+    external_attempts: bool = False
+    """Whether Cirrus knows each booking by an id of its own, the attempt's."""
 
     def external_id(self, given: str) -> str:
         """Return the id in the form Cirrus accepts, raise `Unmappable` when there is none.

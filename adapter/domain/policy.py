@@ -6,8 +6,29 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from adapter.domain.allowance import Allowance
+
 Mode = Literal["at_once", "before_start"]
 Relink = Literal["never", "add_candidates"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPolicy:
+    """The rules for results; every field is explained in config/adapter.example.toml.
+
+    `looks` are counted from the exam's end, `deleted_after` too; None: Cirrus deletes nothing by itself.
+    """
+
+    allowance: Allowance = field(default_factory=Allowance)
+    quiet: timedelta = timedelta(seconds=60)
+    quiet_longest: timedelta = timedelta(minutes=10)
+    attendance_after: timedelta = timedelta(minutes=15)
+    missing_after: timedelta = timedelta(hours=6)
+    looks: tuple[timedelta, ...] = tuple(timedelta(days=days) for days in (3, 7, 14, 21, 28, 42, 56, 84))
+    expected_after: timedelta = timedelta(days=21)
+    deleted_after: timedelta | None = None
+    withdrawn_after: timedelta = timedelta(hours=1)
+    keep_raw: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +54,7 @@ class Policy:
     retry_first: float = 1.0
     retry_longest: float = 300.0
     halt_probe: float = 30.0
+    results: ResultPolicy = field(default_factory=ResultPolicy)
 
     def mode_of(self, assessment_id: str) -> Mode:
         """Return how sittings of this assessment are provisioned: the first pattern that fits, else the default."""

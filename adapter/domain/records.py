@@ -20,7 +20,12 @@ BOOKING = "booking"
 DEPARTURE = "departure"
 """A seat that a booking still holds in a sitting it has moved away from."""
 
-KINDS = (CANDIDATE, SITTING, BOOKING, DEPARTURE)
+RESULT_LIST = "result-list"
+"""What comes of a sitting: who sat it, and the results of everybody in its schedule."""
+RESULT = "result"
+"""What one candidate has achieved in one schedule."""
+
+KINDS = (CANDIDATE, SITTING, BOOKING, DEPARTURE, RESULT_LIST, RESULT)
 
 
 @dataclass(frozen=True, slots=True, order=True)

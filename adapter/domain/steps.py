@@ -1,12 +1,14 @@
 """Steps: the calls a plan may ask for, in the exam office's words and by external id only.
 
 `adapter.cirrus` performs them. Sizes and spellings of the wire are its business, not a handler's.
-Sources: cirrus-api.md sections 1, 5 and 6.
+Sources: cirrus-api.md sections 1, 5, 6 and 9.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+
+from adapter.domain.allowance import Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +166,27 @@ class DeleteSchedule:
     reads: ClassVar[bool] = False
 
 
+@dataclass(frozen=True, slots=True)
+class ReadResults:
+    """Fetch what is published of one candidate (9.1): by attempt where one is named, else by candidate and schedule.
+
+    It is paid for out of the tenant's allowance, as `need` allows.
+    """
+
+    candidate_id: str | None
+    schedule_id: str | None
+    attempt_id: str | None
+    need: Need
+    reads: ClassVar[bool] = True
+
+
 Step = (
     ReadCandidate
     | CreateCandidate
     | ChangeCandidate
     | ReadSchedule
     | ReadAttempts
+    | ReadResults
     | PublishSchedule
     | SeatCandidates
     | DraftSchedule

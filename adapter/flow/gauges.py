@@ -1,9 +1,14 @@
 """The gauges loop: what the ledger counts, put on the gauges; and what is old, taken out of the ledger."""
 
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
+from adapter.domain.allowance import RESULTS_PER_DAY
+from adapter.domain.policy import ResultPolicy
+from adapter.ledger.gauges import Counts
 from adapter.ledger.ledger import Ledger
+from adapter.ledger.notices import NEW
 from adapter.ledger.retention import Retention
 from adapter.observe.metrics import Metrics
 
@@ -20,7 +25,7 @@ class Gauges:
     def __init__(
         self,
         ledger: Ledger,
-        tenants: tuple[str, ...],
+        policies: Mapping[str, ResultPolicy],
         retention: Retention,
         *,
         metrics: Metrics,
@@ -28,7 +33,7 @@ class Gauges:
         stop: threading.Event,
     ) -> None:
         self._ledger = ledger
-        self._tenants = tenants
+        self._policies = policies
         self._retention = retention
         self._metrics = metrics
         self._monotonic = monotonic
@@ -45,7 +50,7 @@ class Gauges:
 
     def look(self) -> None:
         """Set every gauge that the ledger knows the value of."""
-        counts = self._ledger.count(self._tenants)
+        counts = self._ledger.count(tuple(self._policies))
         self._metrics.work_due.replace(counts.work_due)
         self._metrics.work_waiting.replace(counts.work_waiting)
         self._metrics.bookings_unconfirmed.replace(counts.unconfirmed)
@@ -55,3 +60,24 @@ class Gauges:
         self._metrics.tasks_open.replace(counts.tasks_open)
         self._metrics.outbox_pending.set(counts.outbox_pending)
         self._metrics.outbox_oldest.set(counts.outbox_oldest.timestamp() if counts.outbox_oldest else 0)
+        self._metrics.notices_pending.set(counts.notices.get(NEW, 0))
+        self._look_at_results(counts)
+
+    def _look_at_results(self, counts: Counts) -> None:
+        overdue: Counter[tuple[str, ...]] = Counter()
+        deletion: dict[tuple[str, ...], float] = {}
+        left: dict[tuple[str, ...], float] = {}
+        for missing in counts.missing:
+            rules = self._policies[missing.tenant]
+            if missing.end + rules.expected_after <= counts.at:
+                overdue[missing.tenant,] += missing.results
+            if rules.deleted_after is not None:
+                at = (missing.end + rules.deleted_after).timestamp()
+                deletion[missing.tenant,] = min(at, deletion.get((missing.tenant,), at))
+        for tenant, rules in self._policies.items():
+            allowance = rules.allowance
+            remaining = allowance.left(counts.spent.get(tenant), counts.at) / allowance.calls
+            left[tenant, RESULTS_PER_DAY] = remaining
+        self._metrics.results_overdue.replace(dict(overdue))
+        self._metrics.results_deletion.replace(deletion)
+        self._metrics.cirrus_allowance_remaining.replace(left)

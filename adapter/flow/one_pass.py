@@ -10,12 +10,12 @@ import structlog
 
 from adapter.domain.answers import Answer, Failing, Garbled, NoAnswer, Receipt, Throttled, Unreachable, Unsendable
 from adapter.domain.applying import fold
-from adapter.domain.findings import Finding
+from adapter.domain.findings import Finding, Plan
 from adapter.domain.handler import Handler
 from adapter.domain.policy import Policy
 from adapter.domain.ports import Platform
 from adapter.domain.records import Aggregate
-from adapter.domain.steps import Step
+from adapter.domain.steps import ReadResults, Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
 from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
@@ -82,7 +82,7 @@ class Passes:
             if not plan.steps:
                 self._release(claim, look_again=plan.look_again)
                 return
-            outcome = self._perform_all(handler, claim, aggregate, plan.steps, now)
+            outcome = self._perform_all(handler, claim, aggregate, plan, now)
             if isinstance(outcome, _Again):
                 self._release(claim, again=outcome)
                 return
@@ -91,13 +91,17 @@ class Passes:
         self._release(claim, again=_Again(self.tenancy.policy.retry_longest))
 
     def _perform_all(
-        self, handler: Handler, claim: Claim, aggregate: Aggregate, steps: tuple[Step, ...], now: Callable[[], datetime]
+        self, handler: Handler, claim: Claim, aggregate: Aggregate, plan: Plan, now: Callable[[], datetime]
     ) -> Aggregate | _Again:
         """Perform the steps until one is not confirmed; return what is known then, or when to try again."""
-        for step in steps:
+        for step in plan.steps:
             self.tenancy.pacer.take(self.stop.wait)
             if self.stop.is_set() or self.tenancy.gate.closed:
                 return _Again(0.0, counts=False)
+            if isinstance(step, ReadResults) and (again_at := self._spend(step)) is not None:
+                # What the plan wanted to look at meanwhile may need no call, or one that is more needed.
+                soonest = min(again_at, plan.look_again or again_at)
+                return _Again((soonest - now()).total_seconds(), counts=False)
             receipt = self._perform(claim.ref.kind, step, aggregate.attempt, now)
             findings = handler.report(aggregate, receipt, self.tenancy.policy)
             aggregate = self._record(claim, aggregate, findings, receipt.at)
@@ -117,20 +121,40 @@ class Passes:
                     assert_never(never)
         return aggregate
 
+    def _spend(self, step: ReadResults) -> datetime | None:
+        """Count a call against the tenant's allowance; return when to ask again where none is granted."""
+        allowance = self.tenancy.policy.results.allowance
+        return self.ledger.spend(self.tenancy.name, allowance, step.need)
+
+    def _settle_allowance(self, step: Step, answer: Answer) -> None:
+        if not isinstance(step, ReadResults):
+            return
+        allowance = self.tenancy.policy.results.allowance
+        match answer:
+            case Unreachable() | Unsendable():
+                self.ledger.give_back(self.tenancy.name, allowance, step.need)
+            case Throttled(after=None):
+                self.ledger.refuse_results(self.tenancy.name, allowance)
+            case _:
+                pass
+
     def _perform(self, kind: str, step: Step, attempt: int, now: Callable[[], datetime]) -> Receipt:
         asked = now()
         answer = self.tenancy.platform.perform(step)
         verdict = judge(answer, step, attempt, self.tenancy.policy)
-        self._tell_gate(answer, verdict)
+        self._settle_allowance(step, answer)
+        self._tell_gate(step, answer, verdict)
         self.metrics.verdicts.of(kind, type(verdict).__name__.lower()).inc()
         # The cautious end of the call: what was read may be older than the answer, what was written younger.
         return Receipt(step, answer, verdict, asked if step.reads else now())
 
-    def _tell_gate(self, answer: Answer, verdict: Verdict) -> None:
+    def _tell_gate(self, step: Step, answer: Answer, verdict: Verdict) -> None:
         gate = self.tenancy.gate
         match answer:
             case Failing() | NoAnswer() | Unreachable() | Garbled():
                 gate.failed(self.tenancy.policy.halt_probe)
+            case Throttled(after=None) if isinstance(step, ReadResults):
+                pass  # the allowance for results is spent; bookings have nothing to do with it
             case Throttled(after=after):
                 self.tenancy.pacer.postpone(after or self.tenancy.policy.retry_first)
             case Unsendable():

@@ -1,6 +1,6 @@
 """One running process: started whole, stopped in the order of the flow.
 
-Shutdown goes with the flow, so that nothing is begun that cannot be finished: first no more messages are
+Shutdown goes with the flow, so that nothing is begun that cannot be finished: first no more notices and messages are
 taken, then no more work is claimed, then what was told is published, then the connections are closed.
 """
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -30,6 +31,23 @@ DRAIN = 30.0
 _log = structlog.get_logger()
 
 
+class Receiver(Protocol):
+    """What takes the notices of Cirrus' webhook."""
+
+    @property
+    def port(self) -> int:
+        """The port that Cirrus sends to."""
+        ...
+
+    def start(self) -> None:
+        """Listen; raises `OSError` when the port cannot be had."""
+        ...
+
+    def stop(self) -> bool:
+        """Take no more, and return whether all that had come was stored in time."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """The parts of one process, in the order of the flow."""
@@ -39,6 +57,7 @@ class Wiring:
     convergers: tuple[Converger, ...]
     relay: Relay
     platforms: tuple[Platform, ...]
+    webhook: Receiver | None
     ops: OpsServer
     loops: tuple[tuple[threading.Event, tuple[Loop, ...]], ...]
 
@@ -55,6 +74,11 @@ class App:
         self._asked = threading.Event()
 
     @property
+    def webhook_port(self) -> int | None:
+        """Port that Cirrus sends its notices to, None where none are taken."""
+        return self._wiring.webhook.port if self._wiring.webhook is not None else None
+
+    @property
     def ops_port(self) -> int:
         """Port of /metrics, /livez and /readyz."""
         return self._wiring.ops.port
@@ -63,10 +87,20 @@ class App:
         """Start every loop; raises what makes a start pointless, and then nothing is running."""
         self._wiring.ledger.check()
         self._wiring.ops.start()
+        self._listen()
         for _, loops in self._wiring.loops:
             for loop in loops:
                 loop.start()
         _log.info("started", version=__version__, port=self.ops_port)
+
+    def _listen(self) -> None:
+        if self._wiring.webhook is None:
+            return
+        try:
+            self._wiring.webhook.start()
+        except OSError:
+            self._wiring.ops.stop()
+            raise
 
     def run(self) -> bool:
         """Run until SIGTERM or SIGINT; return whether everything was finished in time."""
@@ -82,7 +116,8 @@ class App:
         """Stop in the order of the flow; return whether everything was finished in time."""
         until = time.monotonic() + seconds
         wiring = self._wiring
-        finished = True
+        # Cirrus repeats what it could not deliver, so nobody has to be asked to wait.
+        finished = wiring.webhook.stop() if wiring.webhook is not None else True
         closers: tuple[Callable[[], None], ...] = (
             wiring.intake.close,
             self._close_convergers,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from adapter.domain.applying import successor
-from adapter.domain.records import Aggregate, OpenTask, Record, Ref, Status
+from adapter.domain.records import BOOKING, RESULT_LIST, SITTING, Aggregate, OpenTask, Record, Ref, Status
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.rows import read_record, select_records
@@ -18,14 +18,18 @@ OPEN = (Status.DUE.value, Status.WAITING.value)
 def load_aggregate(tx: Transaction, claim: Claim) -> Aggregate:
     """Read the aggregate of a claim.
 
-    All members are read when the root itself has to be decided, when Cirrus has to be read back, or when a
-    task is open; else only those that are open and those about the same candidates.
+    Related are whom the members are about; to a list of results, who was booked. All members are read when the
+    root itself has to be decided, when Cirrus has to be read back, or when a task is open; else only those that
+    are open and those about the same candidates.
     """
     root = next(iter(_records(tx, select_records(claim.tenant, [claim.ref]))), None)
     open_tasks = _tasks(tx, claim)
     complete = root is None or root.status is not Status.SETTLED or claim.unsure or bool(open_tasks)
     members = _members(tx, claim, complete=complete)
-    related = {record.ref: record for record in _related(tx, claim, members)}
+    if claim.ref.kind == RESULT_LIST:
+        related = {record.ref: record for record in _booked(tx, claim.tenant, claim.ref.key)}
+    else:
+        related = {record.ref: record for record in _related(tx, claim, members)}
     return Aggregate(
         tenant=claim.tenant,
         ref=claim.ref,
@@ -79,6 +83,27 @@ def _related(tx: Transaction, claim: Claim, members: Iterable[Record]) -> Iterab
     if dependents:
         yield from dependents
         yield from _records(tx, select_records(claim.tenant, sorted({record.home for record in dependents})))
+
+
+def _booked(tx: Transaction, tenant: str, schedule_id: str) -> Iterable[Record]:
+    """Read the sitting that Cirrus knows by this id, its bookings, and whom they are about."""
+    held = sa.select(records).where(
+        records.c.tenant == tenant,
+        records.c.kind == SITTING,
+        records.c.external_id == schedule_id,
+        records.c.rival.is_(None),
+    )
+    for sitting in _records(tx, held):
+        yield sitting
+        at_home = sa.and_(
+            records.c.tenant == tenant,
+            records.c.home_kind == sitting.ref.kind,
+            records.c.home_key == sitting.ref.key,
+            records.c.kind == BOOKING,
+        )
+        bookings = _records(tx, sa.select(records).where(at_home))
+        yield from bookings
+        yield from _records(tx, select_records(tenant, sorted({b.about for b in bookings if b.about is not None})))
 
 
 def _tasks(tx: Transaction, claim: Claim) -> tuple[OpenTask, ...]:

@@ -12,10 +12,11 @@ from adapter.domain.findings import Dismissed, Finding, Settled, Task, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.ledger.database import Transaction
+from adapter.ledger.documents import file
 from adapter.ledger.outbox import Writer
 from adapter.ledger.rows import by_ref, intake_values, lock_records, read_record, settle_values
 from adapter.ledger.schema import journal, records, tasks
-from adapter.ledger.upsert import append, update_rows, upsert
+from adapter.ledger.upsert import append, insert_new, update_rows, upsert
 from adapter.ledger.work import Claim, Touch, hold_lease, touch, waiting_homes
 
 RECORD_KEY = ("tenant", "kind", "key")
@@ -60,6 +61,7 @@ def record_findings(
     settled = _settle(tx, claim, aggregate, findings, current)
     _demand(tx, claim, demanded)
     writer.write(tx, claim.tenant, [outcome for f in findings for outcome in f.outcomes], claim.deadline)
+    file(tx, claim.tenant, findings, writer.seal)
     _close_tasks(tx, claim, findings)
     _raise_tasks(tx, claim, [task for finding in findings for task in finding.tasks])
     _note(tx, claim, findings)
@@ -91,11 +93,15 @@ def _settle(
     current: Mapping[Ref, _Current],
 ) -> list[tuple[str, float]]:
     planned = {record.ref: record for record in (aggregate.root, *aggregate.members) if record is not None}
+    planned |= {finding.ref: finding.first for finding in findings if finding.first is not None}
+    first: dict[Ref, Record] = {}
     updates: dict[Ref, dict[str, Any]] = {}
     departures: dict[Ref, Record] = {}
     settled: list[tuple[str, float]] = []
     for finding in findings:
         found = current.get(finding.ref)
+        if found is None and finding.first is not None:
+            first[finding.ref] = settle(finding.first, finding, tx.now)
         if found is None or finding.ref not in planned:
             continue
         if found.record.home != planned[finding.ref].home:
@@ -112,9 +118,14 @@ def _settle(
                 settled.append((finding.ref.kind, (tx.now - found.changed_at).total_seconds()))
             updates[finding.ref] = settle_values(after, tx.now)
     _update(tx, claim, updates)
+    insert_new(tx, records, [_whole(claim.tenant, record, tx.now) for _, record in sorted(first.items())], RECORD_KEY)
     rows = [intake_values(claim.tenant, departure, tx.now) for _, departure in sorted(departures.items())]
     upsert(tx, records, rows, RECORD_KEY, ("confirmed", "status", "revision"))
     return settled
+
+
+def _whole(tenant: str, record: Record, now: datetime) -> dict[str, Any]:
+    return {**intake_values(tenant, record, now), **settle_values(record, now)}
 
 
 def _left_behind(record: Record, planned: Record, finding: Finding) -> Record:

@@ -1,11 +1,16 @@
 """What the ledger says for the gauges and for `status`: counts of what is due, waiting and unconfirmed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from adapter.domain.records import BOOKING, SITTING, Status
+from adapter.domain.allowance import Spending
+from adapter.domain.records import BOOKING, RESULT_LIST, SITTING, Status
+from adapter.domain.version import utc_time
+from adapter.ledger import allowances, notices
+from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import outbox, records, tasks, work
 
@@ -22,6 +27,7 @@ HORIZONS: tuple[tuple[str, timedelta | None], ...] = (
 class Counts:
     """One look at the ledger. Keys are label values in the order of operations.md."""
 
+    at: datetime
     work_due: dict[tuple[str, ...], int]
     work_waiting: dict[tuple[str, ...], int]
     unconfirmed: dict[tuple[str, ...], int]
@@ -29,6 +35,18 @@ class Counts:
     tasks_open: dict[tuple[str, ...], int]
     outbox_pending: int
     outbox_oldest: datetime | None
+    missing: tuple["Missing", ...] = ()
+    spent: Mapping[str, Spending] = field(default_factory=dict[str, Spending])
+    notices: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """How many results of one exam that is over are still missing; `end` is its end."""
+
+    tenant: str
+    end: datetime
+    results: int
 
 
 def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
@@ -44,6 +62,7 @@ def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
     pending_count, oldest = tx.connection.execute(pending).one()
     unconfirmed, nearest = _unconfirmed(tx, tenants)
     return Counts(
+        at=tx.now,
         work_due={(kind,): number for kind, number in tx.connection.execute(due)},
         work_waiting={(kind, awaited or "time"): number for kind, awaited, number in tx.connection.execute(waiting)},
         unconfirmed=unconfirmed,
@@ -51,6 +70,23 @@ def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
         tasks_open={(name,): number for name, number in tx.connection.execute(open_tasks)},
         outbox_pending=pending_count,
         outbox_oldest=oldest,
+        missing=_missing(tx, tenants),
+        spent=allowances.spendings(tx, tenants),
+        notices=notices.counts(tx),
+    )
+
+
+def _missing(tx: Transaction, tenants: tuple[str, ...]) -> tuple[Missing, ...]:
+    """Return the lists of results that are not complete; they wait, so the index of what is open finds them."""
+    lists = sa.select(records.c.tenant, records.c.confirmed).where(
+        among(records.c.tenant, tenants),
+        records.c.kind == RESULT_LIST,
+        records.c.status.in_((Status.DUE.value, Status.WAITING.value)),
+    )
+    return tuple(
+        Missing(tenant, utc_time(known["end"]), known["missing"])
+        for tenant, known in tx.connection.execute(lists)
+        if known.get("missing")
     )
 
 

@@ -48,11 +48,12 @@ INTAKE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One event that was understood: what it changes, and the fingerprint of its whole content."""
+    """One event that was understood: what it changes, the fingerprint of its whole content, and who says it."""
 
     envelope: Envelope
     changes: tuple[Change, ...]
     fingerprint: str
+    who: str = "sis"
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ def _apply(batch: _Batch, item: Incoming, now: datetime) -> str:
         applied = apply(before, change)
         if not change.mention:
             merges.append(applied.merge)
-            batch.journal.append(_said(batch.tenant, item.envelope, change.ref, applied.merge, now))
+            batch.journal.append(_said(batch.tenant, item, change.ref, applied.merge, now))
         if applied.record != before:
             _keep(batch, change, applied)
     return _outcome(merges)
@@ -152,15 +153,15 @@ def _outcome(merges: list[Merge]) -> str:
     return str(Merge.UNCHANGED.value)
 
 
-def _said(tenant: str, envelope: Envelope, ref: Ref, merge: Merge, now: datetime) -> dict[str, object]:
+def _said(tenant: str, item: Incoming, ref: Ref, merge: Merge, now: datetime) -> dict[str, object]:
     return {
         "at": now,
         "tenant": tenant,
         "kind": ref.kind,
         "key": ref.key,
-        "who": "sis",
-        "what": envelope.type,
-        "note": f"{merge.value} (event {envelope.id})",
+        "who": item.who,
+        "what": item.envelope.type,
+        "note": f"{merge.value} (event {item.envelope.id})",
     }
 
 

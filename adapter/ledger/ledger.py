@@ -5,11 +5,27 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from adapter.domain.allowance import Allowance, Need
 from adapter.domain.findings import Finding
+from adapter.domain.handler import Hear
+from adapter.domain.notices import Arrival
 from adapter.domain.policy import Policy
-from adapter.domain.records import Aggregate
+from adapter.domain.records import Aggregate, Ref
 from adapter.errors import LedgerConflict
-from adapter.ledger import aggregates, converge, gauges, history, intake, migrate, outbox, retention, work
+from adapter.ledger import (
+    aggregates,
+    allowances,
+    converge,
+    documents,
+    gauges,
+    history,
+    intake,
+    migrate,
+    notices,
+    outbox,
+    retention,
+    work,
+)
 from adapter.ledger.database import Database, Transaction
 from adapter.ledger.sealing import Seal
 
@@ -99,6 +115,40 @@ class Ledger:
     def mark_published(self, published: Sequence[int], failed: Sequence[tuple[int, str]]) -> None:
         """Mark what the broker has confirmed, and give back the rest."""
         self._again("published", lambda tx: outbox.mark_published(tx, published, failed))
+
+    def spend(self, tenant: str, allowance: Allowance, need: Need) -> datetime | None:
+        """Count one call for results; see `allowances.spend`."""
+        return self._again("allowance", lambda tx: allowances.spend(tx, tenant, allowance, need))
+
+    def give_back(self, tenant: str, allowance: Allowance, need: Need) -> None:
+        """Take back the count of a call that was not sent."""
+        self._again("allowance", lambda tx: allowances.give_back(tx, tenant, allowance, need))
+
+    def refuse_results(self, tenant: str, allowance: Allowance) -> None:
+        """Grant no calls for a while: Cirrus says that there are none left."""
+        self._again("allowance", lambda tx: allowances.refuse(tx, tenant, allowance))
+
+    def keep_notices(self, arrivals: Sequence[Arrival]) -> None:
+        """Store notices of the webhook as they came; they are durable when this returns."""
+        self._again("notices", lambda tx: notices.keep(tx, arrivals, self._seal))
+
+    def digest_notices(
+        self, limit: int, understand: notices.Understand, hear: Hear, policies: Mapping[str, Policy]
+    ) -> notices.Digested:
+        """Turn new notices into wishes for results; see `notices.digest`."""
+        return self._again("digest", lambda tx: notices.digest(tx, limit, understand, hear, policies, self._seal))
+
+    def notices(self, state: str, limit: int = 100) -> list[notices.Kept]:
+        """Return the newest notices in one state."""
+        return self._again("notices", lambda tx: notices.listed(tx, state, limit, self._seal))
+
+    def read_notices_again(self) -> int:
+        """Have the unreadable notices looked at once more, and return how many that are."""
+        return self._again("notices", notices.again)
+
+    def documents(self, tenant: str, ref: Ref) -> list[documents.Filed]:
+        """Return what is kept of a record for people to look at."""
+        return self._again("documents", lambda tx: documents.filed(tx, tenant, ref, self._seal))
 
     def count(self, tenants: tuple[str, ...]) -> gauges.Counts:
         """Count what operators watch."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from adapter.ledger.database import Transaction
-from adapter.ledger.schema import journal, messages, outbox
+from adapter.ledger.schema import documents, journal, messages, notices, outbox
 
 MOST = 5000
 """Rows in one transaction, so that it holds up nobody and ends within the statement time-out."""
@@ -19,17 +19,21 @@ class Retention:
     journal: timedelta
     messages: timedelta
     outbox: timedelta
+    notices: timedelta
+    documents: timedelta
 
 
 def tidy(tx: Transaction, retention: Retention) -> int:
     """Delete up to `MOST` rows of each kind that are past their retention and return how many rows that were.
 
-    An outcome is forgotten only after the broker has confirmed it.
+    An outcome is forgotten only after the broker has confirmed it, a notice only after somebody has looked at it.
     """
     return (
         _delete(tx, journal, journal.c.at < tx.now - retention.journal)
         + _delete(tx, messages, messages.c.received_at < tx.now - retention.messages)
         + _delete(tx, outbox, outbox.c.published_at < tx.now - retention.outbox)
+        + _delete(tx, notices, sa.and_(notices.c.received_at < tx.now - retention.notices, notices.c.state != "new"))
+        + _delete(tx, documents, documents.c.at < tx.now - retention.documents)
     )
 
 

@@ -226,3 +226,57 @@ tasks = sa.Table(
         postgresql_where=sa.text("closed_at IS NULL"),
     ),
 )
+
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("content_type", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("sealed", sa.Boolean, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Index(
+        "notices_new",
+        "seq",
+        sqlite_where=sa.text("state = 'new'"),
+        postgresql_where=sa.text("state = 'new'"),
+    ),
+    sa.Index(
+        "notices_unreadable",
+        "tenant",
+        "seq",
+        sqlite_where=sa.text("state = 'unreadable'"),
+        postgresql_where=sa.text("state = 'unreadable'"),
+    ),
+    sa.Index("notices_age", "received_at"),
+    sqlite_autoincrement=True,
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("event_id", sa.Text),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("sealed", sa.Boolean, nullable=False),
+    sa.Index("documents_age", "at"),
+)
+
+allowances = sa.Table(
+    "allowances",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("since", UtcTime, nullable=False),
+    sa.Column("spent", sa.Integer, nullable=False),
+    sa.Column("swept", sa.Integer, nullable=False),
+    sa.Column("refused_until", UtcTime),
+)

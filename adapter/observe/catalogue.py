@@ -14,10 +14,12 @@ from typing import Literal
 PREFIX = "cirrus_adapter_"
 
 HORIZONS = ("1h", "24h", "7d", "later")
-LOOPS = ("intake", "converge", "publish", "leases", "gauges")
+LOOPS = ("intake", "notices", "converge", "publish", "leases", "gauges")
 BROKER_LOOPS = ("intake", "publish")
 HALT_REASONS = ("auth", "setup", "outage")
 HANDLED_OUTCOMES = ("applied", "unchanged", "duplicate", "superseded", "waiting", "held", "dead_lettered")
+NOTICE_OUTCOMES = ("understood", "unreadable")
+ALLOWANCES = ("results_per_day",)
 VERDICTS = ("confirmed", "rejected", "retry", "unsure", "manual", "halt")
 
 UNKNOWN = "unknown"
@@ -172,6 +174,54 @@ TASKS_OPEN = Entry(
     "gauge",
     ("kind",),
     "Manual tasks, for what the Cirrus API cannot do. Not falling: nobody works on them; `cirrus-adapter tasks list`.",
+)
+CIRRUS_ALLOWANCE_REMAINING = Entry(
+    "cirrus_allowance_remaining_ratio",
+    "gauge",
+    ("tenant", "allowance"),
+    "Part of what Cirrus grants that is left, from 1 to 0; results_per_day are the calls to GET /results until its "
+    "next count begins. At 0 the rest waits for that moment, in order of need; bookings are not concerned.",
+)
+RESULTS_OVERDUE = Entry(
+    "results_overdue",
+    "gauge",
+    ("tenant",),
+    "Candidates who sat an exam and have no result although it should be there (results.expected_days). "
+    "Not 0: marking is late, or nobody has published; `cirrus-adapter results list --missing` names the exams.",
+)
+RESULTS_DELETION = Entry(
+    "results_deletion_timestamp_seconds",
+    "gauge",
+    ("tenant",),
+    "When Cirrus' automatic deletion may first delete a result that was not read; 0 when there is none to lose. "
+    "Near: have the results published and read, or the deletion put off, in Cirrus.",
+)
+NOTICES_TOTAL = Entry(
+    "notices_total",
+    "counter",
+    ("outcome",),
+    "Notices of Cirrus' webhook that were looked at: understood or unreadable. "
+    "Unreadable ones are kept: `cirrus-adapter results notices` shows them, the settings name the fields.",
+)
+NOTICES_PENDING = Entry(
+    "notices_pending",
+    "gauge",
+    (),
+    "Notices of Cirrus' webhook that nobody has looked at yet. Rising: no worker runs beside the receiver.",
+)
+WEBHOOK_REQUESTS = Entry(
+    "webhook_requests_total",
+    "counter",
+    ("status",),
+    "Requests to the webhook's receiver by the HTTP status it answered. 503: the notice could not be stored, and "
+    "Cirrus repeats it for a few hours. 401, 403 or 404: somebody else, or the credentials of one side were changed.",
+)
+WEBHOOK_REQUEST_SECONDS = Entry(
+    "webhook_request_seconds",
+    "histogram",
+    (),
+    "Duration of one request to the webhook's receiver. Slow: the ledger; Cirrus gives up on a slow receiver.",
+    _TRANSACTION,
 )
 LEDGER_TRANSACTION = Entry(
     "ledger_transaction_seconds",

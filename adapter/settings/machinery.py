@@ -144,6 +144,12 @@ class LedgerSettings(Section):
     outbox_days: int = Field(default=14, ge=1, le=36_500)
     """Days that outcome events are kept after the broker has confirmed them."""
 
+    notices_days: int = Field(default=30, ge=1, le=36_500)
+    """Days that notices of Cirrus' webhook are kept after they were looked at."""
+
+    documents_days: int = Field(default=400, ge=1, le=36_500)
+    """Days that the versions of results are kept for people to look at, with what Cirrus answered."""
+
     def faults(self) -> Iterator[Fault]:
         """Yield what the types alone cannot refuse."""
         given = self.url if "url" in self.model_fields_set else None

@@ -1,6 +1,7 @@
 """The settings of one tenant: where its Cirrus is, which token opens it, and how much may be asked of it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -12,9 +13,11 @@ from adapter.cirrus.paths import Paths
 from adapter.domain.mapping import IdMapping
 from adapter.domain.policy import Policy
 from adapter.errors import ConfigurationError
+from adapter.settings.results import ResultSettings
 from adapter.settings.rules import MappingSettings, PolicySettings
 from adapter.settings.section import Fault, Section, either_fault, read_secret
 from adapter.settings.urls import base_url_faults, with_api_path
+from adapter.settings.webhook import WebhookSettings
 
 
 class TenantSettings(Section):
@@ -64,6 +67,12 @@ class TenantSettings(Section):
 
     policy: PolicySettings = Field(default_factory=PolicySettings)
     """How exams are brought into Cirrus."""
+
+    results: ResultSettings = Field(default_factory=ResultSettings)
+    """How results come back."""
+
+    webhook: WebhookSettings | None = None
+    """How Cirrus' webhook proves itself; without it, none is received for this tenant."""
 
     paths: Mapping[str, str] = Field(
         default_factory=dict[str, str], examples=[{"list_candidates": "/external/schedule/{externalId}/candidates"}]
@@ -120,11 +129,11 @@ class TenantSettings(Section):
 
     def id_mapping(self) -> IdMapping:
         """Return the mapping in the domain's words."""
-        return self.mapping.id_mapping()
+        return replace(self.mapping.id_mapping(), external_attempts=self.policy.external_attempts)
 
     def to_policy(self) -> Policy:
         """Return the policy in the domain's words."""
-        return self.policy.to_policy()
+        return replace(self.policy.to_policy(), results=self.results.to_policy())
 
 
 def _token_faults(token: str) -> Iterator[Fault]:

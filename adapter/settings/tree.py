@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from adapter.settings.machinery import BrokerSettings, IntakeSettings, LedgerSettings, ObserveSettings
 from adapter.settings.tenants import TenantSettings
+from adapter.settings.webhook import ReceiverSettings
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=60)]
 """As an environment variable can spell it, too."""
@@ -23,6 +24,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     observe: ObserveSettings = Field(default_factory=ObserveSettings)
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
+    webhook: ReceiverSettings = Field(default_factory=ReceiverSettings)
     tenants: dict[Slug, TenantSettings] = Field(min_length=1)
 
     @classmethod

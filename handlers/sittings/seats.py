@@ -108,9 +108,14 @@ def sort_seats(aggregate: Aggregate, sitting: SittingView, now: datetime, policy
     return seats
 
 
+def stands(record: Record, candidate: Record | None, sitting: SittingView, policy: Policy) -> bool:
+    """Tell whether a booking counts: the SIS wants it, its exam takes place, and its student has not left."""
+    return booking_is_live(record) and not sitting.canceled and not _left(candidate, sitting, policy)
+
+
 def _booked(record: Record, aggregate: Aggregate, sitting: SittingView, policy: Policy) -> Booked:
     candidate = aggregate.related.get(record.about) if record.about is not None else None
-    live = booking_is_live(record) and not sitting.canceled and not _left(candidate, sitting, policy)
+    live = stands(record, candidate, sitting, policy)
     if not live:
         return Booked(record, candidate, live=False, ahead=_not_there_yet(record, aggregate))
     extra = booked_percentage(record.facets[SEAT], candidate, sitting.start.date(), sitting.minutes)
@@ -220,6 +225,8 @@ def _unusable(member: Booked, candidate: Record, policy: Policy) -> Reason | Non
     refusal = member.record.facets[SEAT].data.get("attempt_refusal")
     if policy.external_attempts and refusal:
         return Reason("invalid-id", f"The booking's id cannot be used in Cirrus: {refusal}.")
+    if policy.external_attempts and member.record.rival is not None:
+        return Reason("id-taken", f"The attempt's id '{member.record.external_id}' already belongs to another booking.")
     return None
 
 

@@ -10,6 +10,7 @@ from adapter.domain.records import BOOKING, SITTING, Change, Ref
 from adapter.domain.version import Rank, Statement, utc_text
 from handlers.extra_time import grant
 from handlers.people import candidate_ref, person_change
+from handlers.results.hear import exam_list
 from handlers.sittings.events import BookingCancelled, ExamBooked, ExamCancelled, ExamScheduled
 
 TIMETABLE = "timetable"
@@ -62,7 +63,10 @@ def _scheduled(envelope: Envelope, data: ExamScheduled, mapping: IdMapping) -> t
         external_id=external_id,
         deadline=data.startDateTime,
     )
-    return (timetable, _life(envelope, data.offeringId, Rank.UPDATE, canceled=False, reason=None))
+    life = _life(envelope, data.offeringId, Rank.UPDATE, canceled=False, reason=None)
+    if external_id is None or "refusal" in said:
+        return (timetable, life)
+    return (timetable, life, exam_list(external_id, data.endDateTime, envelope.version(Rank.UPDATE)))
 
 
 def _life(envelope: Envelope, offering_id: str, rank: Rank, *, canceled: bool, reason: str | None) -> Change:
@@ -88,6 +92,7 @@ def _booked(envelope: Envelope, data: ExamBooked, mapping: IdMapping) -> Change:
         ref=Ref(BOOKING, data.associationId),
         facet=SEAT,
         statement=Statement.first(envelope.version(Rank.CREATE), said),
+        external_id=said.get("attempt_id") if mapping.external_attempts else None,
         home=Ref(SITTING, data.offeringId),
         about=candidate_ref(data.person.personId),
     )

@@ -1,0 +1,213 @@
+"""Notices: what the webhook received, kept until it is understood, and longer where it cannot be.
+
+Receiving is one insert. Later, a batch of notices becomes wishes for results, in the same way and in the same
+transaction as events of the SIS become desired state.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapter.domain.envelope import Envelope
+from adapter.domain.handler import Hear
+from adapter.domain.notices import Arrival, Named, Notice
+from adapter.domain.policy import Policy
+from adapter.domain.records import BOOKING, CANDIDATE, SITTING
+from adapter.domain.version import fingerprint
+from adapter.errors import ConfigurationError
+from adapter.ledger.among import among
+from adapter.ledger.database import Transaction
+from adapter.ledger.intake import Incoming, store_batch
+from adapter.ledger.schema import notices, records
+from adapter.ledger.sealing import Seal
+from adapter.ledger.upsert import append
+
+NEW, UNDERSTOOD, UNREADABLE = "new", "understood", "unreadable"
+
+ANNOUNCED = "cirrus.result.announced"
+"""What the journal calls a notice."""
+
+Understand = Callable[[str, bytes], tuple[Named, ...] | str]
+"""From a tenant's notice to whose results it names, or why nobody can tell; pure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One notice as the ledger holds it; without a body when none of our keys opens it."""
+
+    seq: int
+    tenant: str
+    content_type: str
+    received_at: datetime
+    state: str
+    reason: str | None
+    body: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """What became of a batch of notices."""
+
+    understood: int = 0
+    unreadable: int = 0
+
+
+def keep(tx: Transaction, arrivals: Sequence[Arrival], seal: Seal) -> None:
+    """Store notices as they came."""
+    rows = [
+        {
+            "tenant": arrival.tenant,
+            "content_type": arrival.content_type,
+            "body": seal.close(arrival.body),
+            "sealed": seal.active,
+            "received_at": tx.now,
+            "state": NEW,
+        }
+        for arrival in arrivals
+    ]
+    append(tx, notices, rows)
+
+
+def digest(
+    tx: Transaction,
+    limit: int,
+    understand: Understand,
+    hear: Hear,
+    policies: Mapping[str, Policy],
+    seal: Seal,
+) -> Digested:
+    """Turn the oldest new notices into wishes for results; those that cannot be understood are kept with the reason."""
+    query = (
+        sa.select(notices)
+        .where(notices.c.state == sa.literal_column("'new'"), among(notices.c.tenant, sorted(policies)))
+        .order_by(notices.c.seq)
+        .limit(limit)
+    )
+    rows = tx.connection.execute(query.with_for_update(skip_locked=True) if tx.postgresql else query).all()
+    kept = [_kept(row, seal) for row in rows]
+    said = {each.seq: _understood(each, understand) for each in kept}
+    refused = {seq: named for seq, named in said.items() if isinstance(named, str)}
+    understood = [(each, named) for each in kept if not isinstance(named := said[each.seq], str)]
+    incoming = [
+        as_incoming(Notice(f"notice-{each.seq}-{number}", each.tenant, complete, each.received_at), hear)
+        for each, named in understood
+        for number, one in enumerate(named)
+        for complete in (_completed(tx, each.tenant, one),)
+    ]
+    if incoming:
+        store_batch(tx, incoming, policies)
+    _mark(tx, [each.seq for each, _ in understood], refused)
+    return Digested(len(understood), len(refused))
+
+
+def as_incoming(notice: Notice, hear: Hear) -> Incoming:
+    """Return the wish for a result in the form in which the ledger takes what is said."""
+    change = hear(notice)
+    envelope = Envelope(
+        id=notice.id,
+        source=notice.by,
+        type=ANNOUNCED,
+        subject=change.ref.key,
+        time=notice.at,
+        tenant=notice.tenant,
+    )
+    return Incoming(envelope, (change,), fingerprint(notice.id), who=notice.by)
+
+
+def listed(tx: Transaction, state: str, limit: int, seal: Seal) -> list[Kept]:
+    """Return the newest notices in one state."""
+    query = sa.select(notices).where(notices.c.state == state).order_by(notices.c.seq.desc()).limit(limit)
+    return [_kept(row, seal) for row in tx.connection.execute(query)]
+
+
+def again(tx: Transaction) -> int:
+    """Have all unreadable notices looked at once more, and return how many that are."""
+    unreadable = notices.c.state == sa.literal_column("'unreadable'")
+    return tx.connection.execute(notices.update().where(unreadable).values(state=NEW, reason=None)).rowcount
+
+
+def counts(tx: Transaction) -> Mapping[str, int]:
+    """Count the notices that are new, and those that cannot be read."""
+    new = sa.select(sa.func.count()).where(notices.c.state == sa.literal_column("'new'"))
+    unreadable = sa.select(sa.func.count()).where(notices.c.state == sa.literal_column("'unreadable'"))
+    return {
+        NEW: tx.connection.execute(new).scalar_one(),
+        UNREADABLE: tx.connection.execute(unreadable).scalar_one(),
+    }
+
+
+def _understood(kept: Kept, understand: Understand) -> tuple[Named, ...] | str:
+    if kept.body is None:
+        return "it is sealed with a key that is not configured"
+    return understand(kept.tenant, kept.body)
+
+
+def _completed(tx: Transaction, tenant: str, named: Named) -> Named:
+    """Add candidate and schedule to a notice that names an attempt alone; the booking that has it knows both."""
+    if named.complete or named.attempt_id is None:
+        return named
+    bookings, sittings, candidates = records.alias("b"), records.alias("s"), records.alias("c")
+    query = (
+        sa.select(sittings.c.external_id, candidates.c.external_id)
+        .select_from(bookings)
+        .join(
+            sittings,
+            sa.and_(
+                sittings.c.tenant == tenant,
+                sittings.c.kind == SITTING,
+                sittings.c.key == bookings.c.home_key,
+            ),
+        )
+        .join(
+            candidates,
+            sa.and_(
+                candidates.c.tenant == tenant,
+                candidates.c.kind == CANDIDATE,
+                candidates.c.key == bookings.c.about_key,
+            ),
+        )
+        .where(
+            bookings.c.tenant == tenant,
+            bookings.c.kind == BOOKING,
+            bookings.c.external_id == named.attempt_id,
+            bookings.c.rival.is_(None),
+        )
+    )
+    found = tx.connection.execute(query).first()
+    if found is None or None in tuple(found):
+        return named
+    schedule_id, candidate_id = found
+    return Named(candidate_id=candidate_id, schedule_id=schedule_id, attempt_id=named.attempt_id)
+
+
+def _mark(tx: Transaction, understood: Sequence[int], refused: Mapping[int, str]) -> None:
+    if understood:
+        done = notices.update().where(among(notices.c.seq, understood))
+        tx.connection.execute(done.values(state=UNDERSTOOD))
+    for reason in sorted(set(refused.values())):
+        mine = [seq for seq, why in refused.items() if why == reason]
+        tx.connection.execute(
+            notices.update().where(among(notices.c.seq, mine)).values(state=UNREADABLE, reason=reason)
+        )
+
+
+def _kept(row: Any, seal: Seal) -> Kept:  # noqa: ANN401 - a row of `notices`
+    return Kept(
+        row.seq,
+        row.tenant,
+        row.content_type,
+        row.received_at,
+        row.state,
+        row.reason,
+        _opened(row.body, seal, sealed=row.sealed),
+    )
+
+
+def _opened(body: bytes, seal: Seal, *, sealed: bool) -> bytes | None:
+    try:
+        return seal.open(body) if sealed else body
+    except ConfigurationError:
+        return None
