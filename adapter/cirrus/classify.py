@@ -108,7 +108,7 @@ def _payload(reply: Reply) -> object:
 def _refusal(status: int, remarks: tuple[Remark, ...], call: Call) -> Answer:
     if any(remark.phrase is Phrase.OVER_LIMIT for remark in remarks):
         return Throttled(None)
-    facts = {call.facts.get(remark.phrase) for remark in remarks}
-    if len(facts) == 1 and (fact := facts.pop()) is not None:
+    facts = [call.facts.get(remark.phrase) for remark in remarks]
+    if facts and (fact := facts[0]) is not None and all(other == fact for other in facts):
         return Accepted(fact)
     return Refused(status, remarks)

@@ -193,14 +193,10 @@ def _text(value: object) -> str | None:
 
 def _number(value: object) -> float | None:
     """Return a number, also one that is written as text, with a comma or a percent sign."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    if not isinstance(value, str):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        number = float(value.strip().removesuffix("%").replace(",", "."))
+        number = float(value.strip().removesuffix("%").replace(",", ".") if isinstance(value, str) else value)
     except ValueError:
         return None
     return number if abs(number) < 1e9 else None  # noqa: PLR2004 - no score is so large, and infinity is none

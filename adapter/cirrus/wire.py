@@ -178,13 +178,16 @@ class Reading:
 
     def _attempts(self, entry: Json) -> tuple[AttemptSeen, ...]:
         """Read one candidate's attempts, oldest first; one that cannot be read is one all the same."""
-        return tuple(
-            AttemptSeen(
-                started=self._moment(attempt.get("startdate")),
-                ended=self._moment(attempt.get("enddate")),
-                status=_text(attempt, "status").upper(),
-            )
-            for attempt in _objects(entry.get("attempts"))
+        given: object = entry.get("attempts")
+        attempts = cast("list[object]", given) if isinstance(given, list) else [given] if given else []
+        return tuple(self._attempt(attempt) for attempt in attempts)
+
+    def _attempt(self, given: object) -> AttemptSeen:
+        attempt = fold(cast("Json", given)) if isinstance(given, dict) else {}
+        return AttemptSeen(
+            started=self._moment(attempt.get("startdate")),
+            ended=self._moment(attempt.get("enddate")),
+            status=_text(attempt, "status").upper(),
         )
 
     def _moment(self, value: object) -> datetime | None:

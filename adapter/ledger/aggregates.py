@@ -1,6 +1,7 @@
 """Aggregates: everything a plan may look at, read as of one moment."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -22,37 +23,48 @@ def load_aggregate(tx: Transaction, claim: Claim) -> Aggregate:
     root itself has to be decided, when Cirrus has to be read back, or when a task is open; else only those that
     are open and those about the same candidates.
     """
-    root = next(iter(_records(tx, select_records(claim.tenant, [claim.ref]))), None)
-    open_tasks = _tasks(tx, claim)
+    root, open_tasks = _root(tx, claim.tenant, claim.ref), _tasks(tx, claim.tenant, claim.ref)
     complete = root is None or root.status is not Status.SETTLED or claim.unsure or bool(open_tasks)
-    members = _members(tx, claim, complete=complete)
-    if claim.ref.kind == RESULT_LIST:
-        related = {record.ref: record for record in _booked(tx, claim.tenant, claim.ref.key)}
-    else:
-        related = {record.ref: record for record in _related(tx, claim, members)}
+    aggregate = _aggregate(tx, claim.tenant, claim.ref, root, open_tasks, complete=complete)
+    return replace(aggregate, unsure=claim.unsure, attempt=claim.attempt)
+
+
+def whole_aggregate(tx: Transaction, tenant: str, ref: Ref) -> Aggregate:
+    """Read an aggregate with all its members, to look at it; nobody has to hold a claim for that."""
+    return _aggregate(tx, tenant, ref, _root(tx, tenant, ref), _tasks(tx, tenant, ref), complete=True)
+
+
+def _aggregate(
+    tx: Transaction, tenant: str, ref: Ref, root: Record | None, open_tasks: tuple[OpenTask, ...], *, complete: bool
+) -> Aggregate:
+    members = _members(tx, tenant, ref, complete=complete)
+    booked = ref.kind == RESULT_LIST
+    related = _booked(tx, tenant, ref.key) if booked else _related(tx, tenant, ref, members)
     return Aggregate(
-        tenant=claim.tenant,
-        ref=claim.ref,
+        tenant=tenant,
+        ref=ref,
         root=root,
         members=members,
-        related=related,
+        related={record.ref: record for record in related},
         tasks=open_tasks,
-        unsure=claim.unsure,
         complete=complete,
-        attempt=claim.attempt,
     )
+
+
+def _root(tx: Transaction, tenant: str, ref: Ref) -> Record | None:
+    return next(iter(_records(tx, select_records(tenant, [ref]))), None)
 
 
 def _records(tx: Transaction, query: sa.Select[tuple[object, ...]]) -> list[Record]:
     return [read_record(row) for row in tx.connection.execute(query).mappings()]
 
 
-def _members(tx: Transaction, claim: Claim, *, complete: bool) -> tuple[Record, ...]:
+def _members(tx: Transaction, tenant: str, ref: Ref, *, complete: bool) -> tuple[Record, ...]:
     home = sa.and_(
-        records.c.tenant == claim.tenant,
-        records.c.home_kind == claim.ref.kind,
-        records.c.home_key == claim.ref.key,
-        sa.or_(records.c.kind != claim.ref.kind, records.c.key != claim.ref.key),
+        records.c.tenant == tenant,
+        records.c.home_kind == ref.kind,
+        records.c.home_key == ref.key,
+        sa.or_(records.c.kind != ref.kind, records.c.key != ref.key),
     )
     if complete:
         return tuple(_records(tx, sa.select(records).where(home)))
@@ -66,23 +78,23 @@ def _members(tx: Transaction, claim: Claim, *, complete: bool) -> tuple[Record, 
     return tuple(members.values())
 
 
-def _related(tx: Transaction, claim: Claim, members: Iterable[Record]) -> Iterable[Record]:
+def _related(tx: Transaction, tenant: str, ref: Ref, members: Iterable[Record]) -> Iterable[Record]:
     """Read whom the members are about and what has moved on; and what is about the root, with where it takes place."""
     wanted = {record.about for record in members if record.about is not None}
     wanted |= {moved for record in members if (moved := successor(record)) is not None}
     if wanted:
-        yield from _records(tx, select_records(claim.tenant, sorted(wanted)))
+        yield from _records(tx, select_records(tenant, sorted(wanted)))
     dependents = _records(
         tx,
         sa.select(records).where(
-            records.c.tenant == claim.tenant,
-            records.c.about_kind == claim.ref.kind,
-            records.c.about_key == claim.ref.key,
+            records.c.tenant == tenant,
+            records.c.about_kind == ref.kind,
+            records.c.about_key == ref.key,
         ),
     )
     if dependents:
         yield from dependents
-        yield from _records(tx, select_records(claim.tenant, sorted({record.home for record in dependents})))
+        yield from _records(tx, select_records(tenant, sorted({record.home for record in dependents})))
 
 
 def _booked(tx: Transaction, tenant: str, schedule_id: str) -> Iterable[Record]:
@@ -106,13 +118,13 @@ def _booked(tx: Transaction, tenant: str, schedule_id: str) -> Iterable[Record]:
         yield from _records(tx, select_records(tenant, sorted({b.about for b in bookings if b.about is not None})))
 
 
-def _tasks(tx: Transaction, claim: Claim) -> tuple[OpenTask, ...]:
+def _tasks(tx: Transaction, tenant: str, ref: Ref) -> tuple[OpenTask, ...]:
     query = (
         sa.select(tasks.c.id, tasks.c.kind, tasks.c.key, tasks.c.name)
         .where(
-            tasks.c.tenant == claim.tenant,
-            tasks.c.home_kind == claim.ref.kind,
-            tasks.c.home_key == claim.ref.key,
+            tasks.c.tenant == tenant,
+            tasks.c.home_kind == ref.kind,
+            tasks.c.home_key == ref.key,
             tasks.c.closed_at.is_(None),
         )
         .order_by(tasks.c.id)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from adapter.domain.allowance import Allowance, Need
+from adapter.domain.allowance import Allowance, Need, Spending
 from adapter.domain.findings import Finding
 from adapter.domain.handler import Hear
 from adapter.domain.notices import Arrival
@@ -23,6 +23,7 @@ from adapter.ledger import (
     migrate,
     notices,
     outbox,
+    results,
     retention,
     work,
 )
@@ -168,6 +169,31 @@ class Ledger:
         while deleted := self._again("tidy", lambda tx: retention.tidy(tx, keep)):
             total += deleted
         return total
+
+    def look(self, tenant: str, ref: Ref) -> Aggregate:
+        """Return a whole aggregate, to look at it only."""
+        with self._database.transaction("look", snapshot=True) as tx:
+            return aggregates.whole_aggregate(tx, tenant, ref)
+
+    def result_lists(self, tenants: Sequence[str], wanted: results.Wanted) -> list[results.Placed]:
+        """Return the lists of results that are looked for."""
+        return self._again("results", lambda tx: results.lists(tx, tenants, wanted))
+
+    def named(self, tenants: Sequence[str], kind: str, name: str) -> list[results.Placed]:
+        """Return the records of one kind that the SIS or Cirrus knows by this id."""
+        return self._again("results", lambda tx: results.named(tx, tenants, kind, name))
+
+    def results_filed(self, tenants: Sequence[str], part: str) -> list[results.Placed]:
+        """Return the results of which this part is kept."""
+        return self._again("results", lambda tx: results.filed_under(tx, tenants, part))
+
+    def ask_for_results(self, asked: Sequence[results.Asked], hear: Hear, policies: Mapping[str, Policy]) -> None:
+        """Have results read that an operator wants; see `results.ask`."""
+        self._again("results", lambda tx: results.ask(tx, asked, hear, policies, self._worker))
+
+    def spendings(self, tenants: Sequence[str]) -> Mapping[str, Spending]:
+        """Return what each tenant has spent of its calls for results."""
+        return self._again("allowance", lambda tx: allowances.spendings(tx, tenants))
 
     def close(self) -> None:
         """Close every connection."""

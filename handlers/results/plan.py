@@ -128,13 +128,20 @@ def _root(aggregate: Aggregate, view: ResultList, now: datetime, policy: Policy)
 
 
 def _given_up(view: ResultList, now: datetime, policy: Policy) -> bool:
-    """Tell whether nobody looks for missing results any more: after the last look, and when they are not even late."""
+    """Tell whether nobody looks for missing results any more."""
+    until = _until(view, policy)
+    return until is not None and now >= until
+
+
+def _until(view: ResultList, policy: Policy) -> datetime | None:
+    """Return until when results are looked for: the last look, and at least until they are late."""
     last = max((*policy.results.looks, policy.results.expected_after)) + LONGEST_QUIET
-    return view.end is not None and now >= view.end + last
+    return None if view.end is None else view.end + last
 
 
 def _turns(view: ResultList, now: datetime, policy: Policy) -> Iterator[datetime | None]:
     """Yield the moments at which something else holds, whatever anybody says."""
-    if view.end is not None and not _given_up(view, now, policy):
+    if not _given_up(view, now, policy):
         yield view.end
         yield next_look(view, now, policy)
+        yield _until(view, policy)

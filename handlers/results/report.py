@@ -106,7 +106,7 @@ class _Answer:
         if self._believed(readings) and not self._deleted():
             for part in gone:
                 found.add(withdraw(self.view, self.member, part, self.aggregate.tenant))
-        if not given and not found.told and document is not None:
+        if not given and not found.told and document is not None and self._answered:
             found.documents.append(Document(UNREAD, 1, None, {"document": document}))
         yield self._finding(found, readings, shown=bool(given))
         if found.tellings and self.view.root is not None and not self.member.confirmed.get("told"):

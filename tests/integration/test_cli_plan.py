@@ -8,6 +8,7 @@ import pytest
 
 from adapter.cirrus.bodies import Dialect
 from adapter.cirrus.calls import Call, call_for
+from adapter.cirrus.results import ResultFields
 from adapter.cirrus.wire import Reading
 from adapter.cli.assumed import assume
 from adapter.domain import steps
@@ -84,7 +85,7 @@ def test_the_body_is_the_one_that_the_client_sends(settings: Path) -> None:
     start, end = (utc_time(event["data"][name]) for name in ("startDateTime", "endDateTime"))
     group = steps.Hierarchy("EXAMS", "All exams")
     schedule = steps.Schedule("co-1", "LAW101", "Introduction to Law", start, end, group)
-    call = call_for(steps.PublishSchedule(schedule, (steps.Seat(ADA),)), Dialect(), Reading(start.tzinfo, None))
+    call = call_for(steps.PublishSchedule(schedule, (steps.Seat(ADA),)), Dialect(), Reading(start.tzinfo, None), ResultFields())
     assert isinstance(call, Call)
     assert call.body is not None
     assert found["body"] == json.loads(call.body)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from adapter.cirrus.client import CirrusClient, ClientOptions
 from adapter.cirrus.paths import Paths
 from adapter.domain import steps
+from adapter.domain.allowance import Need
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 TOKEN = "s3cret-t0ken"
@@ -42,6 +43,7 @@ ALL_STEPS: tuple[steps.Step, ...] = (
     steps.UnlistCandidates("S-1", ("c1", "c2")),
     steps.ActivateSchedule("S-1"),
     steps.DeleteSchedule("S-1"),
+    steps.ReadResults("c1", "S-1", None, Need.FIRST),
 )
 
 

@@ -8,6 +8,7 @@ from adapter.domain.answers import (
     Absent,
     Accepted,
     Answer,
+    AttemptSeen,
     AttemptsSeen,
     CandidateSeen,
     Content,
@@ -16,6 +17,8 @@ from adapter.domain.answers import (
     Phrase,
     Refused,
     Remark,
+    ResultSeen,
+    ResultsSeen,
     ScheduleSeen,
     Seated,
     Unlisted,
@@ -32,6 +35,7 @@ from adapter.domain.steps import (
     PublishSchedule,
     ReadAttempts,
     ReadCandidate,
+    ReadResults,
     ReadSchedule,
     Schedule,
     Seat,
@@ -74,6 +78,12 @@ class PureCirrus:
         default_factory=list[Callable[["PureCirrus", Step], Answer | None]]
     )
     steps: list[Step] = field(default_factory=list[Step])
+    attempts: dict[tuple[str, str], tuple[AttemptSeen, ...]] = field(
+        default_factory=dict[tuple[str, str], tuple[AttemptSeen, ...]]
+    )
+    results: dict[tuple[str, str], tuple[ResultSeen, ...]] = field(
+        default_factory=dict[tuple[str, str], tuple[ResultSeen, ...]]
+    )
 
     def perform(self, step: Step) -> Answer:
         """Answer one step, and carry it out unless the script says otherwise."""
@@ -92,6 +102,8 @@ class PureCirrus:
 
     def _obey(self, step: Step) -> Content | Refused:
         match step:
+            case ReadResults():
+                return self._published(step)
             case ReadCandidate() | CreateCandidate() | ChangeCandidate():
                 return self._user(step)
             case PublishSchedule(schedule=schedule, seats=seats):
@@ -119,6 +131,17 @@ class PureCirrus:
         if held is None:
             return Absent() if isinstance(step, ReadSchedule) else refused(Phrase.NOT_FOUND)
         return self._on_schedule(step, held)
+
+    def _published(self, step: ReadResults) -> ResultsSeen:
+        """Show what is published; by attempt, whoever's it is."""
+        shown = tuple(
+            seen
+            for (schedule, candidate), results in self.results.items()
+            for seen in results
+            if (step.attempt_id is None and (schedule, candidate) == (step.schedule_id, step.candidate_id))
+            or (step.attempt_id is not None and step.attempt_id == seen.attempt_id)
+        )
+        return ResultsSeen(shown, {"CandidateExtId": step.candidate_id})
 
     def _user(self, step: ReadCandidate | CreateCandidate | ChangeCandidate) -> Content | Refused:
         match step:
@@ -150,7 +173,9 @@ class PureCirrus:
             case ReadSchedule():
                 return _shown(held)
             case ReadAttempts():
-                return AttemptsSeen(frozenset(held.started))
+                title = held.schedule.external_id
+                shown = {who: self.attempts.get((title, who), ()) for who in held.seats}
+                return AttemptsSeen(frozenset(held.started), shown)
             case SeatCandidates(seats=seats):
                 return self._spoilt(seats) or self._take(held, seats)
             case ListCandidates(candidates=candidates):

@@ -3,21 +3,36 @@
 With `PureCirrus` it closes the loop of plan and report without any I/O.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 import orjson
 
+from adapter.domain.allowance import Spending
 from adapter.domain.answers import Receipt
 from adapter.domain.applying import apply, fold, settle
-from adapter.domain.findings import Dismissed, Finding, Plan, Settled, Task, Waits
+from adapter.domain.findings import Dismissed, Document, Finding, Plan, Settled, Task, Waits
+from adapter.domain.notices import Asker, Named, Notice
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
-from adapter.domain.records import Aggregate, OpenTask, Record, Ref, Status, Wanting
-from adapter.domain.steps import Step
+from adapter.domain.records import (
+    BOOKING,
+    RESULT_LIST,
+    SITTING,
+    Aggregate,
+    Change,
+    OpenTask,
+    Record,
+    Ref,
+    Status,
+    Wanting,
+)
+from adapter.domain.steps import ReadResults, Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
 from handlers import ALL
+from handlers.results.hear import hear
 from tests.unit.builders import NOW, TENANT, Event, booked, changes, scheduled
 from tests.unit.pure_cirrus import PureCirrus, candidates_of
 
@@ -49,6 +64,9 @@ class Office:
     tasks: dict[str, Asked] = field(default_factory=dict[str, "Asked"])
     said: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     plans: list[Plan] = field(default_factory=list[Plan])
+    spending: Spending | None = None
+    filed: list[tuple[Ref, Document]] = field(default_factory=list[tuple[Ref, Document]])
+    notices: int = 0
 
     # Intake.
 
@@ -56,19 +74,31 @@ class Office:
         """Take events in, in this order."""
         for event in events:
             for change in changes(event):
-                applied = apply(self.records.get(change.ref), change)
-                self.records[change.ref] = applied.record
-                if not applied.calls_for_a_look:
-                    continue
-                if applied.departure is not None:
-                    self.records[applied.departure.ref] = applied.departure
-                if applied.record.open:
-                    self._touch(applied.record.home)
-                if applied.left is not None:
-                    self._touch(applied.left)
-                if change.ripples:
-                    self._ripple(change.ref)
-                self._wake([change.ref])
+                self._take(change)
+
+    def announce(
+        self, who: str, sitting: str = "1", *, attempt: str | None = None, by: Asker = "cirrus", seconds: float = 0
+    ) -> None:
+        """Let Cirrus announce a result, so many seconds from now."""
+        self.now += timedelta(seconds=seconds)
+        self.notices += 1
+        named = Named(candidate_id=f"s{who}", schedule_id=f"o{sitting}", attempt_id=attempt)
+        self._take(hear(Notice(f"notice-{self.notices:04}", TENANT, named, self.now, by)))
+
+    def _take(self, change: Change) -> None:
+        applied = apply(self.records.get(change.ref), change)
+        self.records[change.ref] = applied.record
+        if not applied.calls_for_a_look:
+            return
+        if applied.departure is not None:
+            self.records[applied.departure.ref] = applied.departure
+        if applied.record.open:
+            self._touch(applied.record.home)
+        if applied.left is not None:
+            self._touch(applied.left)
+        if change.ripples:
+            self._ripple(change.ref)
+        self._wake([change.ref])
 
     def _touch(self, ref: Ref) -> None:
         self.due[ref] = min(self.now, self.due.get(ref, self.now))
@@ -117,6 +147,9 @@ class Office:
             for step in plan.steps:
                 assert step.reads or ref not in self.doubtful, "after an unknown outcome Cirrus is read first"
                 self.now += timedelta(milliseconds=10)
+                if isinstance(step, ReadResults) and (again_at := self._spend(step)) is not None:
+                    self.due[ref] = min(again_at, plan.look_again or again_at)
+                    return
                 answer = self.cirrus.perform(step)
                 verdict: Verdict = judge(answer, step, aggregate.attempt, self.policy)
                 self._doubt(ref, step, verdict)
@@ -137,6 +170,11 @@ class Office:
                         assert_never(never)
         raise AssertionError(f"{ref} does not converge: {self.plans[-1].steps}")
 
+    def _spend(self, step: ReadResults) -> datetime | None:
+        decision = self.policy.results.allowance.decide(self.spending, step.need, self.now)
+        self.spending = decision.spending
+        return decision.again_at
+
     def _doubt(self, ref: Ref, step: Step, verdict: Verdict) -> None:
         if isinstance(verdict, Unsure):
             self.doubtful.add(ref)
@@ -155,6 +193,8 @@ class Office:
         related = {member.about for member in members if member.about is not None}
         dependents = [record for record in self.records.values() if record.about == ref]
         related |= {record.ref for record in dependents} | {record.home for record in dependents}
+        if ref.kind == RESULT_LIST:
+            related = set(self._booked(ref.key))
         return Aggregate(
             tenant=TENANT,
             ref=ref,
@@ -167,6 +207,14 @@ class Office:
             attempt=self.attempts.get(ref, 0),
         )
 
+    def _booked(self, schedule_id: str) -> Iterator[Ref]:
+        for sitting in [r for r in self.records.values() if r.ref.kind == SITTING and r.external_id == schedule_id]:
+            yield sitting.ref
+            for booking in [r for r in self.records.values() if r.ref.kind == BOOKING and r.home == sitting.ref]:
+                yield booking.ref
+                if booking.about is not None:
+                    yield booking.about
+
     def _record(self, aggregate: Aggregate, findings: tuple[Finding, ...]) -> Aggregate:
         assert len({finding.ref for finding in findings}) == len(findings), "one finding for each record"
         before = {member.ref: member.wanting for member in aggregate.members}
@@ -174,10 +222,13 @@ class Office:
         for finding in plain:
             if finding.ref in {aggregate.ref, *before}:
                 self.records[finding.ref] = settle(self.records[finding.ref], finding, self.now)
+            elif finding.first is not None:
+                self.records[finding.ref] = settle(finding.first, finding, self.now)
             else:
                 assert finding.closes, "of what has left the aggregate only a task is closed"
             for outcome in finding.outcomes:
                 self.said.setdefault(str(outcome.id(TENANT)), outcome)
+            self.filed += [(finding.ref, document) for document in finding.documents]
             for name in finding.closes:
                 kept = [
                     asked for asked in self.tasks.values() if (asked.task.ref, asked.task.name) != (finding.ref, name)

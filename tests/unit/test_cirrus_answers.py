@@ -8,6 +8,7 @@ import pytest
 
 from adapter.cirrus.client import ClientOptions
 from adapter.domain import steps
+from adapter.domain.allowance import Need
 from adapter.domain.answers import (
     Absent,
     Accepted,
@@ -21,6 +22,7 @@ from adapter.domain.answers import (
     Phrase,
     Refused,
     Remark,
+    ResultsSeen,
     ScheduleSeen,
     Seated,
     Throttled,
@@ -33,10 +35,12 @@ STARTUP = "/delivery/external-login?session=" + "1e" * 32
 READ_USER = steps.ReadCandidate("c1")
 READ_SCHEDULE = steps.ReadSchedule("S-1")
 READ_ATTEMPTS = steps.ReadAttempts("S-1")
+READ_RESULTS = steps.ReadResults("c1", "S-1", None, Need.FIRST)
 LIST = steps.ListCandidates("S-1", ("c1", "c2", "c3"))
 UNLIST = steps.UnlistCandidates("S-1", ("c1", "c2", "c3"))
 ACTIVATE = steps.ActivateSchedule("S-1")
 
+A_RESULT = {"ScheduleExtId": "S-1", "Score": 7}
 USER = {
     "ExternalId": "c1",
     "LastName": "Lovelace",
@@ -149,7 +153,17 @@ def test_attempts_are_read() -> None:
         {"ExternalId": "c4", "Attempts": None},
         {"ExternalId": "c5", "Attempts": ["AttemptNumber", "Status"]},
     ]
-    assert answer(READ_ATTEMPTS, e1(people)) == Accepted(AttemptsSeen(frozenset({"c1", "c5"})))
+    said = answer(READ_ATTEMPTS, e1(people))
+    assert isinstance(said, Accepted)
+    assert isinstance(said.content, AttemptsSeen)
+    assert said.content.started == {"c1", "c5"}
+    assert {name: [attempt.status for attempt in attempts] for name, attempts in said.content.attempts.items()} == {
+        "c1": ["HANDED_IN"],
+        "c2": [],
+        "c3": ["NOT_STARTED"],
+        "c4": [],
+        "c5": ["", ""],
+    }
     assert answer(READ_ATTEMPTS, e1([])) == Accepted(AttemptsSeen(frozenset()))
     assert answer(READ_ATTEMPTS, OK) == Accepted(AttemptsSeen(frozenset()))
 
@@ -367,3 +381,47 @@ def test_a_redirect_is_not_followed() -> None:
             assert client.perform(ACTIVATE) == Garbled(307)
             assert len(stage.requests) == 1
         assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"Success": False, "Errors": [{"Code": 202, "Error": "User not found"}]}, 400),
+        ({"Success": False, "Errors": "Results are not found"}, 400),
+        ({"Message": "Published candidate result not found"}, 400),
+        (b"", 200),
+    ],
+)
+def test_no_results_are_an_answer(body: object, status: int) -> None:
+    """How Cirrus says that nothing is published is UNSEEN (9.1); every way it may is understood."""
+    assert answer(READ_RESULTS, body, status) == Accepted(Absent())
+
+
+@pytest.mark.parametrize(
+    "body", [{"Results": [{"ScheduleExtId": "S-1", "Score": 7}]}, [{"ScheduleExtId": "S-1", "Score": 7}]]
+)
+def test_results_are_read_without_an_envelope(body: object) -> None:
+    """E5: an object, or an array, of no envelope."""
+    said = answer(READ_RESULTS, body)
+    assert isinstance(said, Accepted)
+    assert isinstance(said.content, ResultsSeen)
+    assert [(one.schedule_id, one.score) for one in said.content.results] == [("S-1", 7.0)]
+
+
+def test_a_result_in_an_unknown_structure_is_no_outage() -> None:
+    """It is kept for people to look at, and the tenant goes on."""
+    said = answer(READ_RESULTS, {"Strange": {"Thing": 1}})
+    assert said == Accepted(ResultsSeen((), {"Strange": {"Thing": 1}}))
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"Message": "Too many requests"}, 429),
+        ({"Message": "The daily limit of calls to [results] has been exceeded"}, 400),
+        ({"Success": False, "Errors": "Daily quota exceeded"}, 200),
+    ],
+)
+def test_a_spent_allowance_is_told_from_a_refusal(body: object, status: int) -> None:
+    """The answer to a call too many is UNSEEN (9.1)."""
+    assert answer(READ_RESULTS, body, status) == Throttled(None)

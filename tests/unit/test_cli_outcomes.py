@@ -1,10 +1,11 @@
 """The shapes of outcome events in the reference: each outcome that the handlers really tell fits its shape."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from adapter.domain.answers import Phrase
+from adapter.domain.answers import Phrase, ResultSeen
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
 from adapter.domain.steps import CreateCandidate
@@ -19,6 +20,7 @@ from tests.unit.builders import (
 )
 from tests.unit.pure_cirrus import refused
 from tests.unit.pure_office import Office
+from tests.unit.results_kit import PASSED, over, publish
 
 
 def everything_told() -> list[Outcome]:
@@ -49,6 +51,15 @@ def everything_told() -> list[Outcome]:
     refusing.hear(enrolled("1"), scheduled("+"), booked("2", "2", "+"))
     refusing.work(refusing.now + timedelta(hours=2))
     told += refusing.said.values()
+
+    marked = over("1", "2")
+    publish(marked, "1", PASSED)
+    publish(marked, "x", PASSED)
+    marked.work(marked.now + timedelta(hours=2))
+    publish(marked, "1", replace(PASSED, score=70.5))
+    publish(marked, "2", ResultSeen("voided"))
+    marked.work(marked.now + timedelta(hours=2))
+    told += marked.said.values()
     return told
 
 

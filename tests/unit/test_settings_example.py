@@ -12,7 +12,7 @@ from adapter.cli.pages.settings import INSTEAD, SLUG, example
 from adapter.domain.mapping import IdMapping
 from adapter.domain.policy import Policy
 from adapter.domain.steps import Hierarchy
-from adapter.settings import HierarchySettings, MappingSettings, PolicySettings, Settings, load
+from adapter.settings import HierarchySettings, MappingSettings, PolicySettings, ResultSettings, Settings, load
 
 CONFIG = Path(__file__).parents[2] / "config"
 KEYS = [(section.path, key.name) for section in tables(SLUG) for key in section.keys]
@@ -91,7 +91,8 @@ def test_every_rule_of_a_policy_can_be_set() -> None:
     """Each field of the policy has a key, with its unit in the name."""
     keys = {re.sub(r"_(s|min|h)$", "", name) for name in PolicySettings.model_fields}
 
-    assert {field.name for field in fields(Policy)} == keys
+    assert {field.name for field in fields(Policy)} == keys | {"results"}
+    assert ResultSettings().to_policy() == Policy().results
 
 
 def test_the_example_mappings_are_valid() -> None:

@@ -1,13 +1,16 @@
 """Tests of reading events about exams and bookings: each type, each bad field with its JSON path, no leak of a name."""
 
+from datetime import timedelta
+
 import pytest
 
 from adapter.domain.mapping import IdMapping
-from adapter.domain.records import BOOKING, CANDIDATE, SITTING, Change, Ref
+from adapter.domain.records import BOOKING, CANDIDATE, RESULT_LIST, SITTING, Change, Ref
 from adapter.domain.steps import Hierarchy
 from adapter.domain.version import Rank
 from adapter.errors import InvalidMessage
 from handlers.people import MENTION
+from handlers.results.hear import EXAM
 from handlers.sittings.translate import LIFE, SEAT, TIMETABLE
 from tests.unit.builders import (
     MAPPING,
@@ -39,7 +42,7 @@ def test_a_sitting_is_scheduled(kind: str) -> None:
     organisation = {"organisationId": "x", "primaryCode": code("LAW"), "name": "Law"}
     plain = scheduled(organisation=organisation, pin="0042", testsToBeUsed=["T9"])
     found = by_facet(Event(kind, plain.subject, plain.data))
-    assert {TIMETABLE, LIFE} == set(found)
+    assert {TIMETABLE, LIFE, EXAM} == set(found)
     assert found[TIMETABLE].statement.data == {
         "title": "Exam 1",
         "start": "2026-10-20T09:00:00Z",
@@ -51,6 +54,8 @@ def test_a_sitting_is_scheduled(kind: str) -> None:
     }
     assert (found[TIMETABLE].ref, found[TIMETABLE].external_id, found[TIMETABLE].deadline) == (O1, "o1", START)
     assert found[LIFE].statement.data == {"canceled": False, "reason": None}
+    assert (found[EXAM].ref, found[EXAM].deadline) == (Ref(RESULT_LIST, "o1"), START + timedelta(hours=3, days=14))
+    assert found[EXAM].statement.data == {"end": "2026-10-20T12:00:00Z"}
 
 
 def test_times_of_any_zone_become_utc() -> None:

@@ -102,6 +102,8 @@ TABLE: list[tuple[Answer, Verdict, Verdict]] = [
             Phrase.WINDOW_TOO_SHORT,
             Phrase.INVALID_ID,
             Phrase.INVALID_FIELD,
+            Phrase.NO_RESULT,
+            Phrase.OVER_LIMIT,
             Phrase.UNKNOWN,
         )
     ],
