@@ -126,14 +126,18 @@ class _Builder:
         )
         nudge = _nudging(convergers)
         intake = self._intake(nudge)
+        webhook = self._webhook()
+        checks = {"ledger": self._ledger_problem, "broker": self._broker_problem}
+        if webhook is not None:
+            checks["webhook"] = webhook.problem
         return Wiring(
             ledger=self._ledger,
             intake=intake,
             convergers=convergers,
             relay=relay,
             platforms=tuple(clients.values()),
-            webhook=self._webhook(),
-            ops=self._ops({"ledger": self._ledger_problem, "broker": self._broker_problem}),
+            webhook=webhook,
+            ops=self._ops(checks),
             loops=(
                 (stops.intake, (self._loop("intake", intake.turn, stops.intake), self._notices(nudge))),
                 (stops.converge, tuple(self._loop("converge", c.turn, stops.converge) for c in convergers)),
@@ -181,7 +185,7 @@ class _Builder:
 
     def _webhook(self) -> WebhookServer | None:
         """Return the receiver of notices, None where no tenant's Cirrus sends any."""
-        if all(tenant.webhook is None for tenant in self._settings.tenants.values()):
+        if not any(tenant.webhook.wanted for tenant in self._settings.tenants.values()):
             return None
         return _webhook_server(self._settings, self._ledger, self._metrics)
 
@@ -350,12 +354,12 @@ def _webhook_server(settings: Settings, ledger: Ledger, metrics: Metrics) -> Web
 
     def observe(status: str, seconds: float) -> None:
         metrics.webhook_requests.of(status).inc()
-        metrics.webhook_request_seconds.of().observe(seconds)
+        metrics.webhook_request_seconds.of(status).observe(seconds)
 
     asked = {
         slug: Credentials.of(tenant.name, tenant.webhook)
         for slug, tenant in settings.tenants.items()
-        if tenant.webhook is not None
+        if tenant.webhook.wanted
     }
     options = Options(
         host=receiver.host,

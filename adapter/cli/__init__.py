@@ -5,9 +5,23 @@ from typing import Annotated
 import typer
 
 from adapter import __version__
-from adapter.cli import config, docs, events, explain, ledger, plan, run, sandbox, status, tasks, topology
+from adapter.cli import (
+    config,
+    docs,
+    events,
+    explain,
+    ledger,
+    plan,
+    run,
+    sandbox,
+    status,
+    tasks,
+    topology,
+    webhook,
+)
 from adapter.cli.console import Commands, put
 from adapter.cli.demo import command as demo
+from adapter.cli.results import command as results
 
 app = typer.Typer(
     name="cirrus-adapter",
@@ -38,11 +52,13 @@ def _options(
 
 
 app.command("run", epilog=run.EXAMPLES)(run.run)
+app.command("webhook", epilog=webhook.EXAMPLES)(webhook.webhook)
 app.add_typer(ledger.app, name="ledger")
 app.command("plan", epilog=plan.EXAMPLES)(plan.plan)
 app.command("status", epilog=status.EXAMPLES)(status.status)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(results.app, name="results")
 app.add_typer(topology.app, name="topology")
 app.command("check-config", epilog=config.EXAMPLES)(config.check_config)
 app.command("sandbox", epilog=sandbox.EXAMPLES)(sandbox.sandbox)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -92,7 +93,7 @@ def _named(table: sa.FromClause, name: str) -> sa.ColumnElement[bool]:
     return sa.or_(table.c.key == name, table.c.external_id == name)
 
 
-def _exams_of_person(tenants: Sequence[str], name: str) -> sa.Select[tuple[str, str]]:
+def _exams_of_person(tenants: Sequence[str], name: str) -> sa.Select[Any, Any]:
     bookings, candidates = records.alias("bookings"), records.alias("candidates")
     same = sa.and_(candidates.c.tenant == bookings.c.tenant, candidates.c.key == bookings.c.about_key)
     return (
@@ -108,7 +109,7 @@ def _exams_of_person(tenants: Sequence[str], name: str) -> sa.Select[tuple[str, 
     )
 
 
-def _exams_of_booking(tenants: Sequence[str], name: str) -> sa.Select[tuple[str, str]]:
+def _exams_of_booking(tenants: Sequence[str], name: str) -> sa.Select[Any, Any]:
     bookings = records.alias("bookings")
     return sa.select(bookings.c.tenant, bookings.c.home_key).where(
         among(bookings.c.tenant, tenants), bookings.c.kind == BOOKING, _named(bookings, name)

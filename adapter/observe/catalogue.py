@@ -20,6 +20,7 @@ HALT_REASONS = ("auth", "setup", "outage")
 HANDLED_OUTCOMES = ("applied", "unchanged", "duplicate", "superseded", "waiting", "held", "dead_lettered")
 NOTICE_OUTCOMES = ("understood", "unreadable")
 ALLOWANCES = ("results_per_day",)
+WEBHOOK_STATUSES = ("200", "400", "401", "403", "404", "411", "413", "415", "500", "503")
 VERDICTS = ("confirmed", "rejected", "retry", "unsure", "manual", "halt")
 
 UNKNOWN = "unknown"
@@ -219,7 +220,7 @@ WEBHOOK_REQUESTS = Entry(
 WEBHOOK_REQUEST_SECONDS = Entry(
     "webhook_request_seconds",
     "histogram",
-    (),
+    ("status",),
     "Duration of one request to the webhook's receiver. Slow: the ledger; Cirrus gives up on a slow receiver.",
     _TRANSACTION,
 )

@@ -141,6 +141,7 @@ class Metrics:
         self.results_overdue.expect(tenants)
         self.results_deletion.expect(tenants)
         self.notices.expect(c.NOTICE_OUTCOMES)
+        self.webhook_requests.expect(c.WEBHOOK_STATUSES)
         self.outcomes_published.expect(outcomes)
         self.dead_letters.expect(dead_letter_reasons)
         self.tasks_open.expect(task_kinds)

@@ -1,27 +1,24 @@
 """The operations server: /metrics, /livez and /readyz on a port of its own, for operators only."""
 
 import json
-import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from waitress import wasyncore
-from waitress.server import create_server
 
 from adapter.observe.heartbeats import Heartbeats
+from adapter.observe.http_server import HttpServer, Limits
 from adapter.observe.redaction import scrub
 
 Check = Callable[[], str | None]
 """Says why the process is not ready, or None when it is; must return within seconds."""
 
 STALL_AFTER = 120.0
-THREADS = 4
 CHECK_TURN = 0.25
 """Seconds that a request for /readyz waits for another one to end."""
 JSON = "application/json"
@@ -55,53 +52,23 @@ class OpsServer:
         *,
         stall_after: float = STALL_AFTER,
     ) -> None:
-        self._address = (host, port)
-        self._pages = Pages(registry, heartbeats, checks, stall_after)
-        self._stopping = Event()
-        self._sockets: dict[int, Any] = {}
-        self._server: Any = None
-        self._thread: Thread | None = None
+        pages = Pages(registry, heartbeats, checks, stall_after)
+        self._server = HttpServer(pages, host, port, name="ops-server", limits=Limits())
+        self._host = host
 
     @property
     def port(self) -> int:
         """The port that is listened on; the one asked for until `start` has returned."""
-        return self._address[1]
+        return self._server.port
 
     def start(self) -> None:
         """Listen and serve; port 0 takes any free port. Raises `OSError` when the port cannot be had."""
-        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
-        listening = socket.create_server(self._address, family=family)
-        self._address = (self._address[0], listening.getsockname()[1])
-        self._server = create_server(
-            self._pages,
-            map=self._sockets,
-            sockets=[listening],
-            threads=THREADS,
-            ident=None,
-            channel_timeout=30,
-            max_request_body_size=1024,
-        )
-        self._thread = Thread(target=self._serve, name="ops-server", daemon=True)
-        self._thread.start()
-        log.info("operations server listens", host=self._address[0], port=self.port)
+        self._server.start()
+        log.info("operations server listens", host=self._host, port=self.port)
 
     def stop(self) -> None:
         """Stop serving and close every socket; may be called twice."""
-        if self._thread is None:
-            return
-        self._stopping.set()
-        self._server.pull_trigger()
-        self._thread.join()
-        self._thread = None
-
-    def _serve(self) -> None:
-        # The sockets are closed by the thread that selects on them: nobody else may touch them.
-        try:
-            while not self._stopping.is_set():
-                wasyncore.loop(timeout=1.0, use_poll=True, map=self._sockets, count=1)
-        finally:
-            self._server.task_dispatcher.shutdown()
-            wasyncore.close_all(self._sockets)
+        self._server.stop()
 
 
 class Pages:

@@ -71,8 +71,8 @@ class TenantSettings(Section):
     results: ResultSettings = Field(default_factory=ResultSettings)
     """How results come back."""
 
-    webhook: WebhookSettings | None = None
-    """How Cirrus' webhook proves itself; without it, none is received for this tenant."""
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings)
+    """How Cirrus' webhook proves itself; without a secret, nothing is received for this tenant."""
 
     paths: Mapping[str, str] = Field(
         default_factory=dict[str, str], examples=[{"list_candidates": "/external/schedule/{externalId}/candidates"}]

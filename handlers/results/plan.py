@@ -134,8 +134,9 @@ def _given_up(view: ResultList, now: datetime, policy: Policy) -> bool:
 
 
 def _until(view: ResultList, policy: Policy) -> datetime | None:
-    """Return until when results are looked for: the last look, and at least until they are late."""
-    last = max((*policy.results.looks, policy.results.expected_after)) + LONGEST_QUIET
+    """Return until when missing results are counted: the last look, and until they are late, or deleted in Cirrus."""
+    rules = policy.results
+    last = max((*rules.looks, rules.expected_after, rules.deleted_after or rules.expected_after)) + LONGEST_QUIET
     return None if view.end is None else view.end + last
 
 

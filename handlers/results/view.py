@@ -77,7 +77,9 @@ class Wish:
 def reading_of(member: Record, facet: str) -> Reading | None:
     """Return what the record holds of earlier readings."""
     held: dict[str, Any] | None = member.confirmed.get("readings", NOTHING).get(facet)
-    return None if held is None else Reading(**{**held, "at": utc_time(held["at"])})
+    if held is None:
+        return None
+    return Reading(held["notice"], utc_time(held["at"]), held["done"], held["empty"], held["same"], held["failed"])
 
 
 def wishes_of(member: Record) -> Iterator[Wish]:

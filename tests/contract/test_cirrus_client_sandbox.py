@@ -157,16 +157,20 @@ def test_what_is_not_there_is_absent(bench: Bench) -> None:
 
 def test_who_has_started_is_seen(bench: Bench) -> None:
     """Nobody before the activation and the start, then those with an attempt (6.1)."""
-    nobody = Accepted(AttemptsSeen(frozenset()))
-    assert bench.do(MAKE_GROUP, DRAFT, steps.ReadAttempts("S-1")) == nobody
+    nobody = AttemptsSeen(frozenset())
+    assert bench.do(MAKE_GROUP, DRAFT, steps.ReadAttempts("S-1")) == Accepted(nobody)
     for profile in (ADA, BOB):
         bench.do(steps.CreateCandidate(profile, ()))
     bench.do(steps.ListCandidates("S-1", ("c1", "c2")), steps.ActivateSchedule("S-1"))
-    assert bench.do(steps.ReadAttempts("S-1")) == nobody
+    assert bench.do(steps.ReadAttempts("S-1")) == Accepted(nobody)
     bench.control.advance(2 * 3600 + 60)
-    assert bench.do(steps.ReadAttempts("S-1")) == nobody
+    assert bench.do(steps.ReadAttempts("S-1")) == Accepted(AttemptsSeen(frozenset(), {"c1": (), "c2": ()}))
     bench.control.ui("start_attempt", schedule="S-1", candidate="c1")
-    assert bench.do(steps.ReadAttempts("S-1")) == Accepted(AttemptsSeen(frozenset({"c1"})))
+    said = bench.do(steps.ReadAttempts("S-1"))
+    assert isinstance(said, Accepted)
+    assert isinstance(said.content, AttemptsSeen)
+    assert said.content.started == {"c1"}
+    assert [attempt.status for attempt in said.content.attempts["c1"]] == ["IN_PROGRESS"]
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,15 @@ COMMANDS = {
     "ledger check",
     "ledger migrate",
     "plan",
+    "results fetch",
+    "results list",
+    "results notices",
+    "results show",
     "run",
     "sandbox",
     "status",
     "tasks list",
+    "webhook",
 }
 """What the command line of this version can do; a runbook must not send an operator to anything else."""
 
@@ -52,6 +57,8 @@ CLOSED = {
     ("loop_heartbeat_timestamp_seconds", "loop"): c.LOOPS,
     ("broker_connected", "loop"): c.BROKER_LOOPS,
     ("messages_handled_total", "outcome"): c.HANDLED_OUTCOMES,
+    ("notices_total", "outcome"): c.NOTICE_OUTCOMES,
+    ("cirrus_allowance_remaining_ratio", "allowance"): c.ALLOWANCES,
 }
 
 PROMTOOL_TESTS: dict[str, list[dict[str, Any]]] = {

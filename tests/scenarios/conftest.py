@@ -14,7 +14,8 @@ from adapter.cirrus.sandbox import SandboxOptions, SandboxServer
 from adapter.ledger import migrate
 from adapter.settings import Settings
 from tests.scenarios.sis import Sis
-from tests.scenarios.world import HIERARCHY, OUTCOMES, World
+from tests.scenarios.world import HIERARCHY, OUTCOMES, PATH_SECRET, World
+from tests.services.processes import free_port
 
 TOKENS = {"token-of-uni": "uni"}
 HALF_A_SECOND = 0.5 / 60
@@ -22,8 +23,8 @@ HALF_A_SECOND = 0.5 / 60
 
 
 Begin = Callable[..., World]
-"""Make a world: `policy` and `tenant` are settings of the first tenant, `others` are tenants beside it, `sandbox` are
-options of the sandbox; without `start` the adapter does not run yet."""
+"""Make a world: `policy`, `results` and `tenant` are settings of the first tenant, `others` are tenants beside it,
+`sandbox` are options of the sandbox; without `start` the adapter does not run yet."""
 
 
 @pytest.fixture
@@ -37,12 +38,14 @@ def begin(amqp_url: str, postgres_url: str) -> Iterator[Begin]:
             tenant: dict[str, Any] | None = None,
             others: dict[str, dict[str, Any]] | None = None,
             sandbox: dict[str, Any] | None = None,
+            results: dict[str, Any] | None = None,
             recheck_min: float = HALF_A_SECOND,
             start: bool = True,
         ) -> World:
             options: dict[str, Any] = {"tokens": TOKENS, "auto_assessments": True} | (sandbox or {})
             server = stack.enter_context(SandboxServer(SandboxOptions(**options)))
-            tenants = {"uni": {"name": "uni.example", "token": "token-of-uni", "policy": policy or {}} | (tenant or {})}
+            uni = {"name": "uni.example", "token": "token-of-uni", "policy": policy or {}, "results": results or {}}
+            tenants = {"uni": uni | (tenant or {})}
             settings = _settings(amqp_url, postgres_url, server.url, tenants | (others or {}), recheck_min)
             _prepare(settings)
             sis = Sis(datetime.now(UTC))  # noqa: TID251 - a test's world begins now, as PostgreSQL's clock does
@@ -70,11 +73,13 @@ def _settings(
         "halt_probe_s": 1,
         "pending_after_min": 0.02,
     }
+    soon = {"quiet_s": 0.3, "quiet_longest_s": 2, "attendance_after_min": 0, "withdrawn_after_min": 0.01}
     mapping = {"default_hierarchy": {"id": HIERARCHY, "name": HIERARCHY}}
     given = {
         slug: {"base_url": cirrus_url, "calls_per_second": 0, "mapping": mapping, "read_timeout_s": 5}
+        | {"webhook": {"path_secret": PATH_SECRET}}
         | tenant
-        | {"policy": short | tenant.get("policy", {})}
+        | {"policy": short | tenant.get("policy", {}), "results": soon | tenant.get("results", {})}
         for slug, tenant in tenants.items()
     }
     settings = Settings.model_validate(
@@ -82,6 +87,7 @@ def _settings(
             "broker": {"url": amqp_url, "outcomes_queue": OUTCOMES},
             "ledger": {"url": postgres_url},
             "observe": {"port": 0},
+            "webhook": {"port": free_port()},
             "tenants": given,
         }
     )

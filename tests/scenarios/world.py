@@ -31,6 +31,7 @@ OUTCOMES = "sis.outcomes"
 DEAD = "cirrus-adapter.dead"
 INTAKE = "cirrus-adapter.intake"
 HIERARCHY = "ROOT"
+PATH_SECRET = "0123456789-path-secret"
 QUIET = 0.6
 """Seconds in which nothing may become due, for calm: longer than the linger."""
 
@@ -110,6 +111,18 @@ class World:
         """Stop the adapter in order; tell whether it finished what was under way."""
         app, self.app = self.app, None
         return app.stop() if app is not None else True
+
+    def webhook_url(self, tenant: str = "uni") -> str:
+        """Return the Payload URL that an administrator of Cirrus enters."""
+        return f"http://127.0.0.1:{self.settings.webhook.port}/webhook/{tenant}/{PATH_SECRET}"
+
+    def connect_webhook(self, tenant: str = "uni", **options: Any) -> None:  # noqa: ANN401 - JSON
+        """Have the tenant's Cirrus announce results to the adapter; retries come a hundred times as fast."""
+        self.cirrus.webhook(self.webhook_url(tenant), tenant=tenant, **{"time_scale": 0.01, **options})
+
+    def readings(self, tenant: str = "uni") -> list[Json]:
+        """Return the calls that read results."""
+        return self.calls("GET /results", tenant)
 
     # What the SIS says
 

@@ -51,7 +51,8 @@ def test_every_line_of_the_example_can_be_uncommented(tmp_path: Path) -> None:
 def test_what_stands_instead_is_valid_too(name: str, tmp_path: Path) -> None:
     """Each `# or:` can take the place of the key that it names."""
     secret = tmp_path / "secret"
-    secret.write_text({"url_file": "sqlite://", "seal_key_file": "A" * 43 + "="}.get(name, "tok"), encoding="utf-8")
+    held = {"url_file": "sqlite://", "seal_key_file": "A" * 43 + "=", "path_secret_file": "path-secret-0123456789"}
+    secret.write_text(held.get(name, "tok"), encoding="utf-8")
     other = "base_url" if name == "region" else name.removesuffix("_file")
     text = re.sub(rf"^{other} = .*\n", "", example(), flags=re.MULTILINE)
     text = re.sub(rf"^# or: ({name} = .*)$", r"\1", text, flags=re.MULTILINE)

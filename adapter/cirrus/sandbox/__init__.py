@@ -8,6 +8,20 @@ misunderstanding in one shows in the other. Section numbers in this package are 
 from adapter.cirrus.sandbox.control import ControlError, SandboxControl
 from adapter.cirrus.sandbox.options import SandboxOptions
 from adapter.cirrus.sandbox.sandbox import Sandbox
+from adapter.cirrus.sandbox.script import ScriptError, Step, read_script
 from adapter.cirrus.sandbox.server import SandboxServer, run_sandbox
+from adapter.cirrus.sandbox.webhook import Webhook, read_webhook
 
-__all__ = ["ControlError", "Sandbox", "SandboxControl", "SandboxOptions", "SandboxServer", "run_sandbox"]
+__all__ = [
+    "ControlError",
+    "Sandbox",
+    "SandboxControl",
+    "SandboxOptions",
+    "SandboxServer",
+    "ScriptError",
+    "Step",
+    "Webhook",
+    "read_script",
+    "read_webhook",
+    "run_sandbox",
+]

@@ -64,6 +64,8 @@ def seat(tenant: Tenant, schedule: Schedule, row: Row, group: Group) -> Json:
         found = schedule.seats[row.external_id] = Seat(user)
     if schedule.external_attempts and found.attempt_id is None:
         found.attempt_id = row.attempt_id
+        if row.attempt_id is not None:
+            tenant.named_attempts[row.attempt_id] = (schedule, found)
     path: str | None = None
     if not found.links or tenant.options.repeat_add == "ignored_with_link":
         session = tenant.mint()

@@ -44,7 +44,7 @@ class SandboxControl:
         return cast("dict[str, int]", self.tally()["operations"])
 
     def tally(self) -> Json:
-        """Return all counts: operations, statuses, items, calls, most_at_once."""
+        """Return all counts: operations, statuses, items, calls, most_at_once, and results (the allowance)."""
         return cast("Json", self._call("GET", "counts"))
 
     def fault(self, kind: str, **order: Any) -> None:  # noqa: ANN401 - the fields of `faults.Fault`
@@ -88,6 +88,24 @@ class SandboxControl:
     def ui(self, action: str, *, tenant: str | None = None, **wanted: Any) -> None:  # noqa: ANN401 - JSON
         """Act as a person in the Cirrus UI (`people.ACTIONS`), e.g. `ui("deactivate_schedule", schedule="S1")`."""
         self._call("POST", "ui", body={"action": action} | wanted | _named(tenant))
+
+    def webhook(self, url: str, *, tenant: str | None = None, **options: Any) -> None:  # noqa: ANN401 - JSON
+        """Set up a tenant's webhook, e.g. `webhook(url, payload="full", time_scale=0.01)` (`webhook.Webhook`)."""
+        self._call("POST", "webhook", body={"url": url} | options | _named(tenant))
+
+    def remove_webhook(self, *, tenant: str | None = None) -> None:
+        """Take a webhook away, with its waiting deliveries; every tenant's unless one is named."""
+        self._call("DELETE", "webhook", body=_named(tenant))
+
+    def webhook_counts(self, *, tenant: str | None = None) -> dict[str, int]:
+        """Return what became of the notices (`deliveries.Tally`, and `waiting`), of all tenants or one."""
+        shown = cast("Json", self._call("GET", "webhook"))
+        return cast("dict[str, int]", (shown if tenant is None else shown["tenants"][tenant])["counts"])
+
+    def deliveries(self, *, limit: int | None = None) -> list[Json]:
+        """Return the newest POSTs to webhooks, oldest first: n, tenant, candidate, schedule, try, status, time."""
+        query = {} if limit is None else {"limit": str(limit)}
+        return cast("list[Json]", self._call("GET", "deliveries", query))
 
     def _call(self, method: str, name: str, query: Mapping[str, str] | None = None, body: Json | None = None) -> object:
         connection = HTTPConnection(self._host, self._port, timeout=_TIMEOUT_SECONDS)

@@ -8,20 +8,26 @@ from adapter.cirrus.sandbox.answers import Json, Refusal
 from adapter.cirrus.sandbox.calls import CallLog
 from adapter.cirrus.sandbox.faults import FaultPlan, read_fault
 from adapter.cirrus.sandbox.people import ACTIONS
+from adapter.cirrus.sandbox.postman import Postman
 from adapter.cirrus.sandbox.reading import number, required_text, rows
 from adapter.cirrus.sandbox.sandbox import Sandbox
 from adapter.cirrus.sandbox.state import Assessment, Tenant
+from adapter.cirrus.sandbox.webhook import read_webhook
 
 Query = Mapping[str, str]
 
+MISTAKES = (Refusal, ValueError, TypeError, KeyError)
+"""What a control call raises when the caller is wrong."""
+
 
 class ControlApi:
-    """Answers control calls; `ValueError`, `KeyError` and `Refusal` are the caller's mistakes."""
+    """Answers control calls; `MISTAKES` are the caller's."""
 
-    def __init__(self, sandbox: Sandbox, faults: FaultPlan, log: CallLog) -> None:
+    def __init__(self, sandbox: Sandbox, faults: FaultPlan, log: CallLog, postman: Postman) -> None:
         self._sandbox = sandbox
         self._faults = faults
         self._log = log
+        self._postman = postman
         self._calls: dict[tuple[str, str], Callable[[Query, object], object]] = {
             ("GET", "state"): self._state,
             ("GET", "calls"): self._list_calls,
@@ -34,6 +40,10 @@ class ControlApi:
             ("POST", "token"): self._token,
             ("POST", "clock"): self._clock,
             ("POST", "ui"): self._act,
+            ("POST", "webhook"): self._set_webhook,
+            ("GET", "webhook"): self._show_webhook,
+            ("DELETE", "webhook"): self._remove_webhook,
+            ("GET", "deliveries"): self._list_deliveries,
         }
 
     def answer(self, method: str, name: str, query: Query, body: object) -> object:
@@ -42,7 +52,7 @@ class ControlApi:
 
     def page(self) -> str:
         """Return the page for people."""
-        return inspection.page(self._sandbox, self._log)
+        return inspection.page(self._sandbox, self._log, self._postman)
 
     def _state(self, query: Query, _body: object) -> object:
         if query.get("view") == "final":
@@ -50,12 +60,11 @@ class ControlApi:
         return inspection.state(self._sandbox)
 
     def _list_calls(self, query: Query, _body: object) -> object:
-        limit = int(query["limit"]) if "limit" in query else None
         bodies = query.get("bodies") == "1"
-        return [call.view(bodies=bodies) for call in self._log.newest(limit)]
+        return [call.view(bodies=bodies) for call in self._log.newest(_limit(query))]
 
     def _counts(self, _query: Query, _body: object) -> object:
-        return self._log.counts()
+        return self._log.counts() | {"results": inspection.allowances(self._sandbox)}
 
     def _list_faults(self, _query: Query, _body: object) -> object:
         return self._faults.view()
@@ -72,6 +81,7 @@ class ControlApi:
         self._sandbox.reset()
         self._faults.clear()
         self._log.clear()
+        self._postman.reset()
         return {}
 
     def _seed_assessments(self, _query: Query, body: object) -> object:
@@ -119,8 +129,31 @@ class ControlApi:
         if action is None:
             raise ValueError(f"action must be one of: {', '.join(ACTIONS)}")
         self._sandbox.settle()
-        action(self._tenant(wanted), wanted)
+        tenant = self._tenant(wanted)
+        action(tenant, wanted)
+        if papers := tenant.take_announcements():
+            self._postman.announce(tenant, papers)
         return {}
+
+    def _set_webhook(self, _query: Query, body: object) -> object:
+        """Set up a tenant's webhook: `{"tenant"?, "url", ...}` with the fields of `webhook.Webhook`."""
+        wanted = _object(body)
+        webhook = read_webhook({key: value for key, value in wanted.items() if key != "tenant"})
+        self._postman.configure(self._tenant(wanted).name, webhook)
+        return {}
+
+    def _show_webhook(self, _query: Query, _body: object) -> object:
+        return self._postman.view()
+
+    def _remove_webhook(self, _query: Query, body: object) -> object:
+        """Take the webhook away from the tenant in the body, or from every tenant."""
+        wanted = {} if body is None else _object(body)
+        for name in [self._tenant(wanted).name] if "tenant" in wanted else self._sandbox.tenants:
+            self._postman.remove(name)
+        return {}
+
+    def _list_deliveries(self, query: Query, _body: object) -> object:
+        return self._postman.tries(_limit(query))
 
     def _tenant(self, wanted: Json) -> Tenant:
         """Return the tenant a call names; it may be left out where there is only one."""
@@ -131,6 +164,15 @@ class ControlApi:
         if not isinstance(name, str) or name not in tenants:
             raise Refusal(f"tenant must be one of: {', '.join(tenants)}")
         return tenants[name]
+
+
+def explain(mistake: Exception) -> str:
+    """Return one of `MISTAKES` in words for the caller."""
+    return mistake.text if isinstance(mistake, Refusal) else f"{type(mistake).__name__}: {mistake}"
+
+
+def _limit(query: Query) -> int | None:
+    return int(query["limit"]) if "limit" in query else None
 
 
 def _object(body: object) -> Json:

@@ -8,11 +8,12 @@ from typing import cast
 import orjson
 from aiohttp import web
 
-from adapter.cirrus.sandbox.answers import Answer, Refusal
+from adapter.cirrus.sandbox.answers import Answer
 from adapter.cirrus.sandbox.calls import CallLog, CallRecord
-from adapter.cirrus.sandbox.control_api import ControlApi
+from adapter.cirrus.sandbox.control_api import MISTAKES, ControlApi, explain
 from adapter.cirrus.sandbox.faults import Fault, FaultPlan
 from adapter.cirrus.sandbox.options import API_BASE, SandboxOptions
+from adapter.cirrus.sandbox.postman import Postman
 from adapter.cirrus.sandbox.sandbox import Sandbox, Target
 
 _CONTROL_BASE = "/_sandbox"
@@ -31,12 +32,17 @@ class Endpoint:
         self._sandbox = Sandbox(options)
         self._faults = FaultPlan(options.seed)
         self._log = CallLog(options.calls_kept)
-        self._control = ControlApi(self._sandbox, self._faults, self._log)
+        self._postman = Postman(options, self._sandbox.now)
+        self.control = ControlApi(self._sandbox, self._faults, self._log, self._postman)
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
         """Let hanging calls go."""
         self._stopping.set()
+
+    async def close(self) -> None:
+        """End what the endpoint does by itself, after the last request."""
+        await self._postman.close()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -106,14 +112,12 @@ class Endpoint:
 
     def _handle_control(self, request: web.BaseRequest, name: str, raw: bytes) -> web.Response:
         if request.method == "GET" and not name:
-            return web.Response(text=self._control.page(), content_type="text/html")
+            return web.Response(text=self.control.page(), content_type="text/html")
         try:
             body = cast("object", orjson.loads(raw)) if raw else None
-            value = self._control.answer(request.method, name, request.query, body)
-        except Refusal as refusal:
-            return _json(400, {"error": refusal.text})
-        except (ValueError, TypeError, KeyError) as error:
-            return _json(400, {"error": f"{type(error).__name__}: {error}"})
+            value = self.control.answer(request.method, name, request.query, body)
+        except MISTAKES as mistake:
+            return _json(400, {"error": explain(mistake)})
         return web.Response(body=orjson.dumps(value, option=orjson.OPT_SORT_KEYS), content_type=_JSON, charset="utf-8")
 
 

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass, fields
-from hashlib import blake2b
 from typing import Literal, get_args
 
 from adapter.cirrus.sandbox.answers import Json
+from adapter.cirrus.sandbox.draws import draw
 
 FaultKind = Literal["latency", "status", "throttle", "hang", "reset", "maintenance", "expired_token"]
 _ANYTHING = ""
@@ -121,15 +121,10 @@ class FaultPlan:
         fault = armed.fault
         if armed.matched < fault.nth or (fault.count is not None and armed.applied >= fault.count):
             return False
-        if fault.rate is not None and self._roll(armed) >= fault.rate:
+        if fault.rate is not None and draw(self._seed, "fault", armed.number, armed.matched) >= fault.rate:
             return False
         armed.applied += 1
         return True
-
-    def _roll(self, armed: _Armed) -> float:
-        """Return a number in [0, 1) that is the same in every run for this fault's nth match."""
-        said = f"{self._seed}:fault:{armed.number}:{armed.matched}".encode()
-        return int.from_bytes(blake2b(said, digest_size=8).digest()) / 2**64
 
 
 def _matches(fault: Fault, method: str, path: str, tenant: str | None) -> bool:

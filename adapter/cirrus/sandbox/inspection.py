@@ -4,8 +4,9 @@ from html import escape
 
 from adapter.cirrus.sandbox.answers import Json
 from adapter.cirrus.sandbox.calls import CallLog
+from adapter.cirrus.sandbox.postman import Postman
 from adapter.cirrus.sandbox.sandbox import Sandbox
-from adapter.cirrus.sandbox.state import Assessment, Group, Schedule, Seat, Tenant, User
+from adapter.cirrus.sandbox.state import Assessment, Attempt, Group, Schedule, Seat, Tenant, User
 
 _SHOWN_SCHEDULES = 200
 _SHOWN_CALLS = 100
@@ -24,8 +25,14 @@ def final_state(sandbox: Sandbox) -> Json:
     return {name: _tenant(tenant, volatile=False) for name, tenant in sandbox.tenants.items()}
 
 
-def page(sandbox: Sandbox, log: CallLog) -> str:
-    """Return the state and the newest calls as one plain HTML page."""
+def allowances(sandbox: Sandbox) -> Json:
+    """Return what each tenant spent of its calls of GET /results."""
+    now = sandbox.now()
+    return {name: tenant.allowance.view(now, sandbox.options) for name, tenant in sandbox.tenants.items()}
+
+
+def page(sandbox: Sandbox, log: CallLog, postman: Postman) -> str:
+    """Return the state, what the webhook did and the newest calls as one plain HTML page."""
     sandbox.settle()
     parts = [_HEAD, f"<p>Sandbox clock: {sandbox.now().isoformat(timespec='seconds')}</p>"]
     for name, tenant in sandbox.tenants.items():
@@ -36,6 +43,10 @@ def page(sandbox: Sandbox, log: CallLog) -> str:
         )
         shown = list(tenant.schedules.values())[-_SHOWN_SCHEDULES:]
         parts.append(_table(_SCHEDULE_COLUMNS, [_schedule_row(schedule) for schedule in shown]))
+    spent = [[name, *map(str, view.values())] for name, view in allowances(sandbox).items()]
+    parts.append("<h2>GET /results</h2>" + _table(_ALLOWANCE_COLUMNS, spent))
+    counts: dict[str, int] = postman.view()["counts"]
+    parts.append("<h2>Webhook</h2>" + _table(tuple(counts), [[str(count) for count in counts.values()]]))
     calls = [call.view(bodies=False) for call in reversed(log.newest(_SHOWN_CALLS))]
     parts.append(f"<h2>Last {len(calls)} calls</h2>")
     parts.append(_table(_CALL_COLUMNS, [[str(call[key]) for key in _CALL_COLUMNS] for call in calls]))
@@ -47,7 +58,8 @@ _HEAD = (
     "<title>Cirrus sandbox</title><style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}"
     "td,th{border:1px solid #ccc;padding:2px 8px;text-align:left}</style><h1>Cirrus sandbox</h1>"
 )
-_SCHEDULE_COLUMNS = ("schedule", "assessment", "start", "end", "state", "seats", "started")
+_SCHEDULE_COLUMNS = ("schedule", "assessment", "start", "end", "state", "seats", "started", "handed in", "published")
+_ALLOWANCE_COLUMNS = ("tenant", "spent today", "most in a day", "over", "per day")
 _CALL_COLUMNS = ("n", "time", "tenant", "operation", "path", "status", "items", "fault")
 
 
@@ -59,6 +71,7 @@ def _table(columns: tuple[str, ...], lines: list[list[str]]) -> str:
 
 def _schedule_row(schedule: Schedule) -> list[str]:
     phase = "archived" if schedule.is_archived else "activated" if schedule.is_activated else "draft"
+    attempts = [attempt for seat in schedule.seats.values() for attempt in seat.attempts]
     started = sum(1 for seat in schedule.seats.values() if seat.attempts)
     return [
         schedule.external_id,
@@ -68,6 +81,8 @@ def _schedule_row(schedule: Schedule) -> list[str]:
         phase,
         str(len(schedule.seats)),
         str(started),
+        str(sum(1 for attempt in attempts if attempt.ended is not None)),
+        str(sum(1 for attempt in attempts if attempt.published is not None)),
     ]
 
 
@@ -134,7 +149,25 @@ def _seat(seat: Seat, *, volatile: bool) -> Json:
         "added_by": seat.added_by,
         "prepared_extra_time": seat.prepared_extra_time,
         "attempts": [attempt.status for attempt in seat.attempts],
+        "results": [_result(attempt, volatile=volatile) for attempt in seat.attempts if attempt.mark is not None],
     }
     if volatile:
         shown["links"] = seat.links
+    return shown
+
+
+def _result(attempt: Attempt, *, volatile: bool) -> Json:
+    mark = attempt.mark
+    assert mark is not None
+    shown: Json = {
+        "attempt": attempt.number,
+        "outcome": mark.outcome,
+        "score": mark.score,
+        "raw_score": mark.raw_score,
+        "max_raw_score": mark.max_raw_score,
+        "grade": mark.grade,
+        "published": attempt.published is not None,
+    }
+    if volatile:
+        shown["published_at"] = None if attempt.published is None else attempt.published.isoformat()
     return shown

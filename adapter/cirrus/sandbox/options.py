@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Literal
 
 API_BASE = "/api/v1/integrations"
@@ -52,7 +52,7 @@ class SandboxOptions:
     """Accept underscores in external ids, as the samples but not the rules do (§0)."""
 
     path_variants: Literal["plain", "external", "both"] = "both"
-    """Which spelling exists where heading and sample disagree: candidates (PUT) and invigilators (§A, ⚠)."""
+    """Which spelling exists where heading and sample disagree: candidates (PUT), invigilators, their view (§A, ⚠)."""
 
     scheduler: str | None = "scheduler"
     """User name of the Scheduler in the External API settings; None makes schedule calls fail (§0.1)."""
@@ -75,5 +75,27 @@ class SandboxOptions:
     delete_activated: bool = False
     """Allow deletion of an activated schedule on which nobody has started (§5.13, conditions n.d.)."""
 
+    auto_publish: bool = False
+    """Marking workflow "Do not assign assessors": what is handed in is marked and published at once (§9.1)."""
+
+    result_shape: Literal["list", "nested", "flat"] = "list"
+    """How results stand in the answer of GET /results, whose tail is UNSEEN (§9.1, `documents.SHAPES`)."""
+
+    no_results: Literal["empty", "refused", "nothing"] = "empty"
+    """Answer when nothing is published: the document without entries, 400, or 200 without a body (§9.1, UNSEEN)."""
+
+    results_per_day: int = 3000
+    """Calls of GET /results a tenant has per day (§9.1); all count, refused ones too."""
+
+    results_reset: str = "13:30"
+    """Time of day, in UTC, at which the count of GET /results begins anew (§9.1)."""
+
+    over_allowance: Literal["throttled", "refused"] = "throttled"
+    """Answer over the allowance: 429 without Retry-After, or 400 with a text (§9.1, UNSEEN)."""
+
     calls_kept: int = 50_000
-    """How many of the newest calls the inspection API can list; counts are never cut."""
+    """How many of the newest calls and deliveries the inspection API can list; counts are never cut."""
+
+    def __post_init__(self) -> None:
+        """Refuse a reset time that is none (ValueError), before it refuses calls."""
+        time.fromisoformat(self.results_reset)

@@ -3,18 +3,12 @@
 from collections.abc import Callable
 from typing import cast
 
-from adapter.cirrus.sandbox import users
+from adapter.cirrus.sandbox import marking, sitting, users
 from adapter.cirrus.sandbox.answers import Json, Refusal
+from adapter.cirrus.sandbox.named import named_schedule, named_seat, named_user
 from adapter.cirrus.sandbox.reading import instant, number, required_text, text
-from adapter.cirrus.sandbox.schedules import (
-    SCHEDULE_ID_LIMIT,
-    TITLE_LIMIT,
-    Window,
-    found,
-    rename,
-    require_room,
-)
-from adapter.cirrus.sandbox.state import Attempt, Schedule, Seat, Tenant, User
+from adapter.cirrus.sandbox.schedules import SCHEDULE_ID_LIMIT, TITLE_LIMIT, Window, rename, require_room
+from adapter.cirrus.sandbox.state import Schedule, Seat, Tenant
 from adapter.cirrus.sandbox.timeline import pass_time, watch
 
 Action = Callable[[Tenant, Json], None]
@@ -22,21 +16,21 @@ Action = Callable[[Tenant, Json], None]
 
 def deactivate_schedule(tenant: Tenant, wanted: Json) -> None:
     """Make a schedule a draft again; only while nobody has started."""
-    schedule = _schedule(tenant, wanted)
+    schedule = named_schedule(tenant, wanted)
     _require_unstarted(schedule)
     schedule.is_activated = False
 
 
 def activate_schedule(tenant: Tenant, wanted: Json) -> None:
     """Activate a schedule."""
-    schedule = _schedule(tenant, wanted)
+    schedule = named_schedule(tenant, wanted)
     schedule.is_activated = True
     watch(tenant, schedule)
 
 
 def edit_schedule(tenant: Tenant, wanted: Json) -> None:
     """Change `start`, `end`, `title` or `external_id`: deactivate, edit, activate again, as a person would."""
-    schedule = _schedule(tenant, wanted)
+    schedule = named_schedule(tenant, wanted)
     _require_unstarted(schedule)
     if schedule.is_archived:
         raise Refusal("Schedule is archived")
@@ -53,28 +47,28 @@ def edit_schedule(tenant: Tenant, wanted: Json) -> None:
 
 def archive_schedule(tenant: Tenant, wanted: Json) -> None:
     """Archive a schedule before its time."""
-    _schedule(tenant, wanted).is_archived = True
+    named_schedule(tenant, wanted).is_archived = True
 
 
 def delete_schedule(tenant: Tenant, wanted: Json) -> None:
     """Delete a schedule; only while nobody has started."""
-    schedule = _schedule(tenant, wanted)
+    schedule = named_schedule(tenant, wanted)
     _require_unstarted(schedule)
     del tenant.schedules[schedule.external_id]
 
 
 def add_candidate(tenant: Tenant, wanted: Json) -> None:
     """Add an existing user to a schedule by hand, without a launch link."""
-    schedule = _schedule(tenant, wanted)
-    user = _user(tenant, wanted)
+    schedule = named_schedule(tenant, wanted)
+    user = named_user(tenant, wanted)
     schedule.seats.setdefault(user.external_id, Seat(user, added_by="person"))
     pass_time(tenant, schedule)
 
 
 def remove_candidate(tenant: Tenant, wanted: Json) -> None:
     """Remove a candidate at any time before that candidate starts."""
-    schedule = _schedule(tenant, wanted)
-    seat = _seat(schedule, wanted)
+    schedule = named_schedule(tenant, wanted)
+    seat = named_seat(schedule, wanted)
     if seat.attempts:
         raise Refusal("Candidate has already started")
     del schedule.seats[seat.user.external_id]
@@ -86,7 +80,7 @@ def set_extra_time(tenant: Tenant, wanted: Json) -> None:
     profile: Json = {"SpecialNeeds": percentage > 0}
     if percentage:
         profile["ReasonableAdjustmentPercentage"] = percentage
-    users.apply_profile(_user(tenant, wanted), profile)
+    users.apply_profile(named_user(tenant, wanted), profile)
 
 
 def edit_user(tenant: Tenant, wanted: Json) -> None:
@@ -94,12 +88,12 @@ def edit_user(tenant: Tenant, wanted: Json) -> None:
     fields: object = wanted.get("fields")
     if not isinstance(fields, dict):
         raise Refusal("fields should not be empty")
-    users.apply_profile(_user(tenant, wanted), users.read_profile(cast("Json", fields)))
+    users.apply_profile(named_user(tenant, wanted), users.read_profile(cast("Json", fields)))
 
 
 def delete_user(tenant: Tenant, wanted: Json) -> None:
     """Move a user to the trash can."""
-    _user(tenant, wanted).in_trash = True
+    named_user(tenant, wanted).in_trash = True
 
 
 def restore_user(tenant: Tenant, wanted: Json) -> None:
@@ -108,24 +102,6 @@ def restore_user(tenant: Tenant, wanted: Json) -> None:
     if user is None or not user.in_trash:
         raise Refusal("User is not in the trash can")
     user.in_trash = False
-
-
-def start_attempt(tenant: Tenant, wanted: Json) -> None:
-    """Start an attempt of a candidate, while the schedule is open."""
-    schedule = _schedule(tenant, wanted)
-    seat = _seat(schedule, wanted)
-    if not schedule.is_activated or not schedule.start <= tenant.now < schedule.end:
-        raise Refusal("Schedule is not open")
-    seat.attempts.append(Attempt(tenant.now))
-
-
-def hand_in_attempt(tenant: Tenant, wanted: Json) -> None:
-    """Hand in the running attempt of a candidate; with `void`, void it."""
-    seat = _seat(_schedule(tenant, wanted), wanted)
-    if not seat.attempts or seat.attempts[-1].ended is not None:
-        raise Refusal("Candidate has no running attempt")
-    seat.attempts[-1].ended = tenant.now
-    seat.attempts[-1].status = "VOID" if wanted.get("void") else "HANDED_IN"
 
 
 def publish_assessment(tenant: Tenant, wanted: Json) -> None:
@@ -151,29 +127,17 @@ ACTIONS: dict[str, Action] = {
         edit_user,
         delete_user,
         restore_user,
-        start_attempt,
-        hand_in_attempt,
+        sitting.start_attempt,
+        sitting.hand_in_attempt,
+        sitting.sit,
+        marking.mark,
+        marking.publish_results,
+        marking.rescore,
+        marking.void_result,
+        marking.withdraw_result,
         publish_assessment,
     )
 }
-
-
-def _schedule(tenant: Tenant, wanted: Json) -> Schedule:
-    return found(tenant, required_text(wanted, "schedule", SCHEDULE_ID_LIMIT))
-
-
-def _user(tenant: Tenant, wanted: Json) -> User:
-    user = tenant.user(required_text(wanted, "candidate", 500))
-    if user is None:
-        raise Refusal(users.USER_NOT_FOUND)
-    return user
-
-
-def _seat(schedule: Schedule, wanted: Json) -> Seat:
-    seat = schedule.seats.get(required_text(wanted, "candidate", 500))
-    if seat is None:
-        raise Refusal("Candidate is not on this schedule")
-    return seat
 
 
 def _require_unstarted(schedule: Schedule) -> None:

@@ -1,5 +1,6 @@
 """Reading of request bodies: JSON types, documented lengths, the id alphabet, and times."""
 
+import math
 import re
 from datetime import UTC, datetime
 from typing import cast
@@ -121,6 +122,26 @@ def number(body: Json, key: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise Refusal(f"{key} is not valid")
     return value
+
+
+def decimal(body: Json, key: str, most: float | None = None) -> float | None:
+    """Return a number, zero or more and at most `most`, with or without a fraction."""
+    value: object = body.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= (most or math.inf):
+        raise Refusal(f"{key} is not valid")
+    return value
+
+
+def texts(body: Json, key: str) -> list[str]:
+    """Return a nested array of strings; a missing one is empty."""
+    value: object = body.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[object]", value)):
+        raise Refusal(f"{key} is not valid")
+    return cast("list[str]", value)
 
 
 def instant(body: Json, key: str, options: SandboxOptions) -> datetime | None:

@@ -1,6 +1,6 @@
 """Every endpoint the sandbox answers, in the order of the table in §A; what is not here is 404."""
 
-from adapter.cirrus.sandbox import assessments, attempts, bookings, groups, schedules, seats, users
+from adapter.cirrus.sandbox import assessments, attempts, bookings, groups, results, schedules, seats, users
 from adapter.cirrus.sandbox.options import SandboxOptions
 from adapter.cirrus.sandbox.routing import Route, Router
 
@@ -26,6 +26,7 @@ _SETTLED = (
     Route("PUT", "/external/schedule/{id}/sharing", seats.share),
     Route("DELETE", "/external/schedule/{id}", schedules.delete),
     Route("GET", "/external/schedule/{id}/attempt-info", attempts.show),
+    Route("GET", "/results", results.show),
 )
 
 _DOUBTFUL = (
@@ -33,6 +34,7 @@ _DOUBTFUL = (
     ("PUT", "/schedule/{id}/candidates", seats.add_candidates),
     ("PUT", "/schedule/{id}/invigilators", seats.add_invigilators),
     ("DELETE", "/schedule/{id}/invigilators", seats.delete_invigilators),
+    ("GET", "/schedule/{id}/invigilation-info", attempts.invigilate),
 )
 
 

@@ -5,10 +5,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
+from adapter.cirrus.sandbox.allowance import Allowance
 from adapter.cirrus.sandbox.answers import Json
 from adapter.cirrus.sandbox.options import SandboxOptions
 
 AttemptStatus = Literal["IN_PROGRESS", "HANDED_IN", "VOID"]
+Outcome = Literal["SATISFACTORY", "NOT_SATISFACTORY", "NOT_SUBMITTED", "VOIDED"]
 
 
 @dataclass(slots=True)
@@ -63,13 +65,29 @@ class Assessment:
         return -(-self.minutes * user.extra_time // 100) if user.extra_time else self.extra_minutes
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What an attempt is worth: `score` in percent, `raw_score` in points; no score where nothing was submitted."""
+
+    outcome: Outcome
+    score: float | None
+    raw_score: float | None
+    max_raw_score: float | None
+    grade: str | None
+
+
 @dataclass(slots=True)
 class Attempt:
-    """One attempt of a candidate on a schedule."""
+    """One attempt of a candidate on a schedule, numbered from 1; marked, and published when the mark is for all."""
 
+    number: int
     started: datetime
     ended: datetime | None = None
     status: AttemptStatus = "IN_PROGRESS"
+    submitted_by: Literal["CANDIDATE", "SYSTEM"] | None = None
+    mark: Mark | None = None
+    published: datetime | None = None
+    announced: int = 0
 
 
 @dataclass(slots=True)
@@ -111,6 +129,26 @@ class Schedule:
         return any(seat.attempts for seat in self.seats.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One attempt and whose it is: what is published, and what the webhook tells of."""
+
+    schedule: Schedule
+    seat: Seat
+    attempt: Attempt
+
+    @property
+    def attempt_id(self) -> str | None:
+        """Return the AttemptExtId, which only the external attempts workflow has (§5.1)."""
+        return self.seat.attempt_id if self.schedule.external_attempts else None
+
+    @property
+    def mark(self) -> Mark:
+        """Return the mark of an attempt that is known to have one, as every published attempt has."""
+        assert self.attempt.mark is not None
+        return self.attempt.mark
+
+
 @dataclass(slots=True)
 class Tenant:
     """All data behind one token; `now` is the moment of the call being answered."""
@@ -123,6 +161,9 @@ class Tenant:
     groups: dict[str, Group] = field(default_factory=dict[str, Group])
     assessments: dict[str, Assessment] = field(default_factory=dict[str, Assessment])
     schedules: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
+    named_attempts: dict[str, tuple[Schedule, Seat]] = field(default_factory=dict[str, tuple[Schedule, Seat]])
+    allowance: Allowance = field(default_factory=Allowance)
+    announcements: list[Paper] = field(default_factory=list[Paper])
     moments: list[tuple[datetime, int, Schedule]] = field(default_factory=list[tuple[datetime, int, Schedule]])
     watched: int = 0
     minted: int = 0
@@ -131,6 +172,11 @@ class Tenant:
         """Return the next 64 hexadecimal digits: unpredictable looking, the same in every run."""
         self.minted += 1
         return sha256(f"{self.options.seed}:{self.name}:{self.minted}".encode()).hexdigest()
+
+    def take_announcements(self) -> list[Paper]:
+        """Return what was published or changed since the last time, for the webhook."""
+        taken, self.announcements = self.announcements, []
+        return taken
 
     def user(self, external_id: str) -> User | None:
         """Return a user who is not in the trash can."""

@@ -13,7 +13,18 @@ WIDTH = 118
 IN_FORCE = frozenset({"url", "base_url", "token"})
 """Keys without a default that the example sets, so that it works as it is, with the sandbox and a local broker."""
 
-INSTEAD = frozenset({"url_file", "seal_key_file", "token_file", "region"})
+INSTEAD = frozenset(
+    {
+        "url_file",
+        "seal_key_file",
+        "token_file",
+        "path_secret_file",
+        "header_value_file",
+        "basic_password_file",
+        "hmac_secret_file",
+        "region",
+    }
+)
 """Keys that stand in place of another one: uncommenting both would contradict itself."""
 
 HEAD = """\

@@ -1,0 +1,1 @@
+"""`results`: one file per command, and what they share."""

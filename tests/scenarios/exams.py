@@ -1,0 +1,29 @@
+"""Exams that are being sat, for the scenarios about results."""
+
+from datetime import timedelta
+
+from tests.scenarios.sis import HOUR, candidate
+from tests.scenarios.world import World
+
+MINUTES = 100
+
+
+def sat(world: World, exam: str, *people: str, ends_in: timedelta = HOUR, absent: tuple[str, ...] = ()) -> None:
+    """Book people on an exam that began two hours ago, and let all but the absent hand in.
+
+    Booking `b-p1` is of student `p1`.
+    """
+    window = 2 * HOUR + ends_in
+    world.say(
+        world.sis.scheduled(exam, -2 * HOUR, minutes=MINUTES, window=window),
+        *[world.sis.booked(f"b-{who}", exam, who) for who in people],
+    )
+    for who in people:
+        world.heard("booking.confirmed", f"b-{who}")
+    world.cirrus.ui("sit", tenant="uni", schedule=exam, absent=[candidate(who) for who in absent])
+
+
+def publish(world: World, exam: str, *people: str) -> None:
+    """Publish the results of these people, or of everybody who handed in; marks follow from the seed."""
+    some = {"candidates": [candidate(who) for who in people]} if people else {}
+    world.cirrus.ui("publish_results", tenant="uni", schedule=exam, **some)
