@@ -11,7 +11,7 @@ import typer
 from adapter.app import open_ledger
 from adapter.cli.console import AsJson, ConfigFile, fail, put, put_json, settings
 from adapter.cli.tasks import as_data as task_data
-from adapter.domain.records import BOOKING, CANDIDATE, DEPARTURE, SITTING, Record, Ref
+from adapter.domain.records import BOOKING, CANDIDATE, DEPARTURE, RESULT, RESULT_LIST, SITTING, Record, Ref
 from adapter.domain.steps import Step
 from adapter.domain.version import utc_text
 from adapter.ledger.history import History, Line, TaskRow
@@ -33,6 +33,8 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     SITTING: ("exists", "activated", "archived", "title", "start", "end", "doubt", "read_at"),
     BOOKING: ("seat", "by", "link", "tries", "lapsed"),
     DEPARTURE: ("seat",),
+    RESULT_LIST: ("end", "expected", "missing", "attendance_at", "heard_at"),
+    RESULT: ("looked",),
 }
 """Of what Cirrus is known to hold, what is shown of each kind of record."""
 
@@ -131,13 +133,16 @@ def facts(record: Record) -> dict[str, Any]:
         known["exists"] = not seen.get("absent")
     if record.ref.kind in (BOOKING, DEPARTURE):
         known.setdefault("seat", False)
+    if record.ref.kind == RESULT:
+        told: Mapping[str, Mapping[str, Any]] = record.confirmed.get("told", {})
+        known["versions"] = {part: one["version"] for part, one in told.items()}
     return known
 
 
 def _who(line: Line) -> str:
     """Tell the four voices apart: what was learnt without a decision is an answer of Cirrus."""
     if line.who != "adapter":
-        return {"sis": "SIS said", "told": "told"}.get(line.who, line.who)
+        return {"sis": "SIS said", "cirrus": "Cirrus said", "operator": "asked by hand"}.get(line.who, line.who)
     if line.note in STEPS:
         return "we did"
     return "Cirrus answered" if line.what == "continues" else "we decided"
@@ -174,7 +179,7 @@ def _now(each: Explained) -> Iterator[tuple[str, str]]:
         yield "waits for", mask(f"{wanting.reason}{awaited}, since {_moment(wanting.since)}")
     if record.reason is not None:
         yield "reason", mask(f"{record.reason.code}: {record.reason.text}")
-    if record.deadline is not None:
+    if record.deadline is not None and record.ref.kind != RESULT_LIST:
         yield "exam starts", _moment(record.deadline)
     known = ", ".join(f"{name} {_plain(value)}" for name, value in facts(record).items())
     yield "in Cirrus", known or "not asked about it on its own account"

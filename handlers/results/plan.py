@@ -36,8 +36,8 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     asked = ask_at(view, policy)
     if asked is not None and asked <= now:
         steps.append(ReadAttempts(view.schedule_id))
-    steps += _sweeps(aggregate, view, pending, now, policy)
-    findings = [*_members(aggregate, wishes, now, policy), *_root(aggregate, view, now, policy)]
+    steps += _sweeps(view, pending, now, policy)
+    findings = [*_members(aggregate, wishes, now, policy), *_root(view, now, policy)]
     moments = [ready_at(wish, now, policy) for wish in pending]
     moments += [moment for moment in (asked, *_turns(view, now, policy)) if moment is not None]
     look_again = min((moment for moment in moments if moment > now), default=None)
@@ -87,11 +87,8 @@ def _reading(view: ResultList, wish: Wish, policy: Policy) -> Iterator[ReadResul
         yield ReadResults(candidate_id, view.schedule_id, attempt_id, need)
 
 
-def _sweeps(
-    aggregate: Aggregate, view: ResultList, pending: Iterable[Wish], now: datetime, policy: Policy
-) -> Iterator[Step]:
-    root = view.root
-    if root is None or not aggregate.complete or _given_up(view, now, policy):
+def _sweeps(view: ResultList, pending: Iterable[Wish], now: datetime, policy: Policy) -> Iterator[Step]:
+    if _given_up(view, now, policy):
         return
     announced = {candidate_of(wish.member) for wish in pending}
     for booked in to_ask(view, now, policy):
@@ -113,18 +110,18 @@ def _members(
             yield Finding(member.ref, Waits(None, "a quiet moment"))
 
 
-def _root(aggregate: Aggregate, view: ResultList, now: datetime, policy: Policy) -> Iterator[Finding]:
+def _root(view: ResultList, now: datetime, policy: Policy) -> Iterator[Finding]:
+    """Count what is missing; the list waits for it, and before the exam's end and after its last result it rests."""
     root = view.root
-    if root is None or view.end is None or not aggregate.complete:
+    if root is None or view.end is None:
         return
     missing = len(view.missing) if now >= view.end else 0
     counts = {"end": utc_text(view.end), "expected": len(view.expected), "missing": missing}
     confirmed = {**root.confirmed, **counts}
-    over = _given_up(view, now, policy) or (now >= view.end and not missing and ask_at(view, policy) is None)
-    state = Settled() if over else Waits(None, "the results" if now >= view.end else "the exam's end")
-    awaited = root.wanting.reason if root.status is Status.WAITING and root.wanting is not None else None
-    if root.status is Status.DUE or confirmed != root.confirmed or over or awaited != getattr(state, "reason", None):
-        yield Finding(root.ref, state, confirmed=confirmed)
+    waits = missing > 0 and not _given_up(view, now, policy)
+    settled = Status.WAITING if waits else Status.SETTLED
+    if root.status is not settled or confirmed != root.confirmed:
+        yield Finding(root.ref, Waits(None, "the results") if waits else Settled(), confirmed=confirmed)
 
 
 def _given_up(view: ResultList, now: datetime, policy: Policy) -> bool:

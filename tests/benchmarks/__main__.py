@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks`: the adapter beside a plain consumer, on a private RabbitMQ and PostgreSQL."""
+"""`python -m tests.benchmarks`: the adapter beside a plain consumer, and its webhook, on private servers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from rich.console import Console
 from adapter.observe.logging import configure
 from tests.benchmarks.bench import run_benchmark
 from tests.benchmarks.contestants import Choices
+from tests.benchmarks.notices import NOTICES
 from tests.benchmarks.report import Report
 from tests.benchmarks.stage import Place
 from tests.services import postgres, rabbit
@@ -54,6 +55,7 @@ def main(
             sittings=sittings,
             seed=seed,
             repeat=repeat,
+            notices=1_000 if quick else NOTICES,
             now=now,
             say=lambda text: notes.print(f"... {text}", style="dim", highlight=False),
         )

@@ -1,4 +1,4 @@
-"""One benchmark from end to end: the sandbox alone, then each contestant in turn, as often as asked."""
+"""One benchmark from end to end: the sandbox alone, each contestant in turn, as often as asked, then the receiver."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -7,6 +7,7 @@ from datetime import datetime
 from tests.benchmarks.capacity import measure_sandbox
 from tests.benchmarks.contestants import Choices, Run, run_adapter, run_plain
 from tests.benchmarks.machine import describe_machine
+from tests.benchmarks.notices import measure_notices
 from tests.benchmarks.report import Report
 from tests.benchmarks.season import make_season
 from tests.benchmarks.stage import Place
@@ -23,6 +24,7 @@ def run_benchmark(
     sittings: int,
     seed: int,
     repeat: int,
+    notices: int,
     now: datetime,
     say: Callable[[str], None],
 ) -> Report:
@@ -38,4 +40,7 @@ def run_benchmark(
             say(f"{name}, run {number + 1} of {repeat}")
             with open_place() as place:
                 runs[name].append(contestant(place, season, choices))
-    return Report(machine, season, choices, seed, sandbox, tuple(runs["adapter"]), tuple(runs["plain"]))
+    with open_place() as place:
+        say("the webhook's receiver")
+        rates = measure_notices(place, notices)
+    return Report(machine, season, choices, seed, sandbox, tuple(runs["adapter"]), tuple(runs["plain"]), rates)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tests.benchmarks.capacity import Capacity
 from tests.benchmarks.contestants import Choices, Run
+from tests.benchmarks.notices import NoticeRates
 from tests.benchmarks.season import Season
 
 
@@ -54,6 +55,7 @@ class Report:
     sandbox: Capacity
     adapter: tuple[Run, ...]
     plain: tuple[Run, ...]
+    notices: NoticeRates
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -76,7 +78,8 @@ class Report:
     @property
     def problems(self) -> tuple[str, ...]:
         """Whatever is wrong with what the runs left behind; a figure of a wrong run means nothing."""
-        return tuple(f"{run.name}: {problem}" for run in (*self.adapter, *self.plain) for problem in run.problems)
+        wrong = [f"{run.name}: {problem}" for run in (*self.adapter, *self.plain) for problem in run.problems]
+        return (*wrong, *(f"webhook: {problem}" for problem in self.notices.problems))
 
     def targets(self) -> tuple[Target, ...]:
         """Return every measured figure that has a target."""
@@ -99,6 +102,9 @@ class Report:
                 at_most=False,
                 form=".1f",
             ),
+            Target("notices accepted/s, each durable", self.notices.per_second, 300, at_most=False, form=",.0f"),
+            Target("notices: ms to answer 99 % at full throttle", self.notices.p99_ms, 100, at_most=True, form=".0f"),
+            Target("notices: ms to answer 99 % at 300/s", self.notices.paced_p99_ms, 100, at_most=True, form=".0f"),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -115,6 +121,7 @@ class Report:
             "season": season,
             "settings": asdict(self.choices),
             "sandbox": asdict(self.sandbox),
+            "notices": asdict(self.notices),
             "medians": {"adapter": self._medians(self.adapter), "plain": self._medians(self.plain)},
             "targets": targets,
             "problems": list(self.problems),
@@ -149,6 +156,9 @@ class Report:
             "no outcomes",
             "sandbox alone": f"without latency {sandbox.calls_per_second:,.0f} calls a second with one candidate, "
             f"{sandbox.seats_per_second:,.0f} candidates a second in full calls",
+            "webhook": f"{self.notices.notices:,} notices from {self.notices.clients} clients, sealed, in a process of "
+            f"its own; half are answered in {self.notices.p50_ms:.1f} ms at full throttle, in "
+            f"{self.notices.paced_p50_ms:.1f} ms at {self.notices.paced_per_second:g} a second",
             "runs of each": str(len(self.adapter)),
         }
 

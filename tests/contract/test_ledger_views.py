@@ -164,7 +164,7 @@ def test_what_is_past_its_retention_is_forgotten(book: Book, monkeypatch: pytest
     """Journal, message ids and told outcomes each have their age; what is still to be told stays."""
     monkeypatch.setattr(retention, "MOST", 2)
     ledger = book.worker()
-    keep = Retention(journal=2 * WEEK, messages=WEEK, outbox=WEEK)
+    keep = Retention(journal=2 * WEEK, messages=WEEK, outbox=WEEK, notices=WEEK, documents=WEEK)
     store(ledger, *(said(f"e{n}", scheduled(f"s{n}")) for n in range(5)))
     book.clock.advance(60)
     for claim in ledger.claim(TENANT, 10, LEASE):

@@ -31,7 +31,9 @@ def test_a_tiny_season_gives_a_complete_report_without_problems(amqp_url: str, p
         finally:
             leash.close()
 
-    report = run_benchmark(place, TINY, bookings=200, sittings=4, seed=7, repeat=1, now=NOW, say=lambda _: None)
+    report = run_benchmark(
+        place, TINY, bookings=200, sittings=4, seed=7, repeat=1, notices=300, now=NOW, say=lambda _: None
+    )
 
     told = json.loads(orjson.dumps(report.as_json()))
     assert told["problems"] == []
@@ -41,6 +43,7 @@ def test_a_tiny_season_gives_a_complete_report_without_problems(amqp_url: str, p
     assert 4 <= told["runs"][0]["calls"] < told["runs"][1]["calls"] == 204
     assert all(value > 0 for run in told["medians"].values() for value in run.values())
     assert told["sandbox"]["calls_per_second"] > 0
+    assert told["notices"]["per_second"] > 0
     assert {"processor", "cores", "RabbitMQ", "PostgreSQL"} <= told["machine"].keys()
     shown = StringIO()
     report.show(Console(file=shown, width=200))

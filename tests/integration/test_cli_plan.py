@@ -85,7 +85,9 @@ def test_the_body_is_the_one_that_the_client_sends(settings: Path) -> None:
     start, end = (utc_time(event["data"][name]) for name in ("startDateTime", "endDateTime"))
     group = steps.Hierarchy("EXAMS", "All exams")
     schedule = steps.Schedule("co-1", "LAW101", "Introduction to Law", start, end, group)
-    call = call_for(steps.PublishSchedule(schedule, (steps.Seat(ADA),)), Dialect(), Reading(start.tzinfo, None), ResultFields())
+    call = call_for(
+        steps.PublishSchedule(schedule, (steps.Seat(ADA),)), Dialect(), Reading(start.tzinfo, None), ResultFields()
+    )
     assert isinstance(call, Call)
     assert call.body is not None
     assert found["body"] == json.loads(call.body)

@@ -73,10 +73,10 @@ def waiting(file: Path, booking: str) -> bool:
 
 
 def explained(file: Path, external_id: str, *more: str) -> dict[str, Any]:
-    """Return the only timeline of an id."""
+    """Return the only timeline of an id, beside that of an exam's results."""
     done = kit.invoke("explain", external_id, "--json", *more, file=file)
     assert done.exit_code == 0, done.stderr
-    (found,) = json.loads(done.stdout)
+    (found,) = [each for each in json.loads(done.stdout) if each["kind"] != "result-list"]
     return found
 
 

@@ -15,7 +15,6 @@ from tests.services.rabbit import RabbitServer
 SITTINGS = 12
 BOOKINGS = 480
 TOKEN = "token-of-uni"
-ELECT = "[ra:trigger_election(amqqueue:get_pid(Q)) || Q <- rabbit_amqqueue:list(), amqqueue:is_quorum(Q)]."
 SLOW: dict[str, Any] = {"sandbox": {"latency_ms": 150.0}, "tenant": {"concurrency": 2}}
 """Slow enough for something to be under way at any moment."""
 
@@ -62,17 +61,6 @@ def _sent_once(world: World) -> None:
     assert set(sent.values()) == {1}
 
 
-def _crash(rabbit: RabbitServer) -> None:
-    """End the broker as a power cut does, and see to it that its queues work again.
-
-    A single node may leave a quorum queue without a leader for good when a message comes in before its first
-    election (rabbitmq-server issue 10070); nothing that a client does helps then.
-    """
-    rabbit.kill()
-    rabbit.start()
-    rabbit.ctl("eval", ELECT)
-
-
 @pytest.mark.parametrize("end", ["restart", "kill"])
 def test_a_broker_that_goes_away_and_comes_back(begin: Begin, rabbit: RabbitServer, amqp_url: str, end: str) -> None:
     """Events and outcomes under way while RabbitMQ restarts, in order or by a crash, all arrive."""
@@ -85,7 +73,7 @@ def test_a_broker_that_goes_away_and_comes_back(begin: Begin, rabbit: RabbitServ
     if end == "restart":
         rabbit.restart()
     else:
-        _crash(rabbit)
+        rabbit.crash()
     world.say(*events[len(events) // 2 :])
     _all_done(world)
     _sent_once(world)

@@ -40,13 +40,13 @@ def free_port() -> int:
             return port
 
 
-def wait_until(condition: Callable[[], bool], *, patience: float, what: str) -> None:
-    """Return as soon as `condition` holds; raise `TimeoutError` after `patience` seconds."""
+def wait_until(condition: Callable[[], bool], *, patience: float, what: str, every: float = POLL_SECONDS) -> None:
+    """Return as soon as `condition` holds, looked at every so many seconds; raise `TimeoutError` after `patience`."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {patience:g} s")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
 
 
 class Leash:

@@ -185,7 +185,8 @@ class Office:
         """Return the aggregate as the ledger would: everything, or what is open and its like."""
         root = self.records.get(ref)
         tasks = tuple(asked.open for asked in self.tasks.values() if asked.home == ref)
-        complete = root is None or root.status is not Status.SETTLED or ref in self.unsure or bool(tasks)
+        decided = root is not None and root.status is Status.SETTLED
+        complete = ref.kind == RESULT_LIST or not decided or ref in self.unsure or bool(tasks)
         members = [record for record in self.records.values() if record.home == ref and record.ref != ref]
         if not complete:
             about = {member.about for member in members if member.open}

@@ -47,6 +47,10 @@ def test_every_line_of_the_example_can_be_uncommented(tmp_path: Path) -> None:
     assert settings.tenants[SLUG].to_policy().mode_of("ORAL7") == "before_start"
 
 
+COMPANIONS = {"header_value_file": "header_name", "basic_password_file": "basic_user"}
+"""Keys that make no sense without another one."""
+
+
 @pytest.mark.parametrize("name", sorted(INSTEAD))
 def test_what_stands_instead_is_valid_too(name: str, tmp_path: Path) -> None:
     """Each `# or:` can take the place of the key that it names."""
@@ -56,14 +60,14 @@ def test_what_stands_instead_is_valid_too(name: str, tmp_path: Path) -> None:
     other = "base_url" if name == "region" else name.removesuffix("_file")
     text = re.sub(rf"^{other} = .*\n", "", example(), flags=re.MULTILINE)
     text = re.sub(rf"^# or: ({name} = .*)$", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(rf"^#({COMPANIONS.get(name, 'nothing')} = .*)$", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r'^(\w+_file) = ".*"$', rf'\1 = "{secret}"', text, flags=re.MULTILINE)
 
     settings = loaded(text, tmp_path)
 
-    assert (
-        name
-        in settings.tenants[SLUG].model_fields_set | settings.broker.model_fields_set | settings.ledger.model_fields_set
-    )
+    tenant = settings.tenants[SLUG]
+    sections = (tenant, tenant.webhook, settings.broker, settings.ledger)
+    assert name in set().union(*(section.model_fields_set for section in sections))
 
 
 @pytest.mark.parametrize("path_and_name", KEYS, ids=lambda key: ".".join((*key[0], key[1])))

@@ -39,9 +39,9 @@ Keep = Annotated[bool, typer.Option("--keep", help="Leave the ledger, the settin
 
 
 def demo(*, keep: Keep = False, as_json: AsJson = False) -> None:
-    """Play a day at a small university: 30 students, 5 exams, some 90 bookings, and all that goes wrong with them.
+    """Play a day at a small university: 30 students, 6 exams, some 100 bookings, and what goes wrong with them.
 
-    It takes about 20 seconds and needs no broker, no account and no settings: the broker is embedded, Cirrus is
+    It takes about half a minute and needs no broker, no account and no settings: the broker is embedded, Cirrus is
     simulated, the ledger is a file in a temporary folder, and the adapter is the real one. The exit code is 1 when
     a sum at the end does not come out.
     """

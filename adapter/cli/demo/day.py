@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from adapter.cli.demo.phrases import SAYINGS, Campus, Saying
+from adapter.cli.demo.deeds import Deed, is_deed, read_deed
+from adapter.cli.demo.phrases import ENDS_IN, SAYINGS, Campus, Saying
 from adapter.domain.version import utc_text
 
 BETWEEN = 0.02
@@ -19,36 +20,46 @@ BETWEEN = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message of the SIS: published so many seconds after the start."""
+    """One message of the SIS: published so many seconds after the start.
+
+    `running` where it is about the exam that is being sat: what comes of it depends on when it arrives.
+    """
 
     at: float
     body: bytes
     type: str
     story: str | None = None
     """What a spectator is told as it is published."""
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A part of the day; it begins at its second, when all that was said before has been worked off."""
+    """A part of the day; it begins at its second, when all that was said and done before has been worked off."""
 
     title: str
     begins: float
     said: tuple[Said, ...]
+    deeds: tuple[Deed, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
     """All that is said and all that goes wrong, and what has to come of it.
 
-    `faults` are orders for the sandbox, `mishaps` what a spectator is told when they strike. `sittings` maps ids to
-    names, `codes` ids of students to their ids in Cirrus. `bookings` are the ids of all bookings, `seats` the pairs
-    of schedule and candidate, by their ids in Cirrus, that the SIS wants in the end.
+    `faults` are orders for the sandbox, `mishaps` what a spectator is told when they strike. `webhook` is how Cirrus
+    announces results, `found` what is told when a notice is missed, and `heard` maps types of outcomes to what is
+    told with the first of them. `sittings` maps ids to names, `codes` ids of students to their ids in Cirrus.
+    `bookings` are the ids of all bookings, `seats` the pairs of schedule and candidate, by their ids in Cirrus, that
+    the SIS wants in the end.
     """
 
     acts: tuple[Act, ...]
     faults: tuple[Mapping[str, Any], ...]
     mishaps: tuple[str, ...]
+    webhook: Mapping[str, Any]
+    found: str
+    heard: Mapping[str, str]
     sittings: Mapping[str, str]
     codes: Mapping[str, str]
     bookings: frozenset[str]
@@ -61,8 +72,8 @@ class Day:
 
     @property
     def events(self) -> tuple[bytes, ...]:
-        """The bodies alone; in any order of arrival they wish for the same in the end."""
-        return tuple(said.body for said in self.said)
+        """The bodies that mean the same whenever they arrive, and in any order; without those of a running exam."""
+        return tuple(said.body for said in self.said if not said.running)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,12 @@ def load_day(now: datetime) -> Day:
     told = list(_told(data["acts"], campus))
     said = _written(told, data, now)
     acts = tuple(
-        Act(act["title"], float(act["begins"]), tuple(one for each, one in said if each.act == number))
+        Act(
+            title=act["title"],
+            begins=float(act["begins"]),
+            said=tuple(one for each, one in said if each.act == number),
+            deeds=tuple(read_deed(campus, step, act["begins"]) for step in act["steps"] if is_deed(step)),
+        )
         for number, act in enumerate(data["acts"])
     )
     bookings = {each.saying.subject: each for each in sorted(told, key=lambda each: each.happened) if _books(each)}
@@ -92,6 +108,9 @@ def load_day(now: datetime) -> Day:
         acts=acts,
         faults=tuple({name: value for name, value in each.items() if name != "story"} for each in data["faults"]),
         mishaps=tuple(each["story"] for each in data["faults"]),
+        webhook={name: value for name, value in data["webhook"].items() if name != "found"},
+        found=data["webhook"]["found"],
+        heard=data["heard"],
         sittings={sitting["id"]: sitting["name"] for sitting in data["sittings"]},
         codes={student["id"]: student["code"] for student in data["students"]},
         bookings=frozenset(bookings),
@@ -101,7 +120,7 @@ def load_day(now: datetime) -> Day:
 
 def _told(acts: Iterable[Mapping[str, Any]], campus: Campus) -> Iterator[_Told]:
     for number, act in enumerate(acts):
-        for step in act["steps"]:
+        for step in (step for step in act["steps"] if not is_deed(step)):
             at = act["begins"] + step["at"]
             happened = act["begins"] + step.get("happened", step["at"])
             for place, saying in enumerate(SAYINGS[step["does"]](campus, step)):
@@ -116,6 +135,7 @@ def _written(told: list[_Told], data: Mapping[str, Any], now: datetime) -> list[
     for index in sorted(range(len(told)), key=lambda index: (told[index].happened, index)):
         counted[told[index].saying.subject] += 1
         sequences[index] = counted[told[index].saying.subject]
+    running = {sitting["id"] for sitting in data["sittings"] if ENDS_IN in sitting}
     envelopes: dict[str, dict[str, Any]] = {}
     written: list[tuple[_Told, Said]] = []
     for index, each in enumerate(told):
@@ -139,7 +159,8 @@ def _written(told: list[_Told], data: Mapping[str, Any], now: datetime) -> list[
                 "data": saying.data,
             }
             envelopes.setdefault(saying.subject, envelope)
-        written.append((each, Said(each.at, orjson.dumps(envelope), str(envelope["type"]), each.story)))
+        runs = saying.data.get("offeringId") in running
+        written.append((each, Said(each.at, orjson.dumps(envelope), str(envelope["type"]), each.story, running=runs)))
     return written
 
 

@@ -13,8 +13,9 @@ from adapter.cli.demo.stage import MAKE_HIERARCHY, Stage
 from adapter.domain.records import BOOKING, Record, Status
 from adapter.ledger.database import Transaction
 from adapter.ledger.history import TaskRow
+from adapter.ledger.notices import NEW
 from adapter.ledger.rows import read_record
-from adapter.ledger.schema import outbox, records, work
+from adapter.ledger.schema import notices, outbox, records, work
 from handlers.sittings.tasks import REMOVE_CANDIDATE
 from handlers.sittings.view import booking_is_live, holds_seat
 
@@ -90,17 +91,52 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """What Cirrus' webhook has done: versions of results it was to announce, of which some were lost, and notices.
+
+    Each of the others was announced by one notice or more; `waiting` are not delivered yet.
+    """
+
+    versions: int = 0
+    lost: int = 0
+    delivered: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The allowance for reading results: calls a day, what is left, and how many looked for a lost notice."""
+
+    per_day: int
+    left: int
+    swept: int
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Everything at one moment; `handled` counts messages by outcome."""
 
     handled: Mapping[str, int]
+    announced: Announced
     held: Held
     called: Called
+    spent: Spent
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing is under way or about to be, on either side."""
+        return self.held.calm and self.announced.waiting == 0
 
 
 def look(stage: Stage) -> Look:
-    """Look once."""
-    return Look(_handled(stage.app.ops_port), _held(stage), _called(stage))
+    """Look once, along the way of a notice: what is on its way when Cirrus is asked is in the ledger, or not yet."""
+    return Look(
+        handled=_handled(stage.app.ops_port),
+        announced=_announced(stage),
+        held=_held(stage),
+        called=_called(stage),
+        spent=_spent(stage),
+    )
 
 
 def _handled(port: int) -> dict[str, int]:
@@ -116,6 +152,17 @@ def _handled(port: int) -> dict[str, int]:
             for sample in family.samples:
                 handled[sample.labels["outcome"]] += int(sample.value)
     return dict(handled)
+
+
+def _announced(stage: Stage) -> Announced:
+    counts = stage.cirrus.control.webhook_counts()
+    return Announced(counts["announced"], counts["lost"], counts["delivered"], counts["waiting"])
+
+
+def _spent(stage: Stage) -> Spent:
+    allowance = stage.settings.tenants[stage.slug].to_policy().results.allowance
+    spending = allowance.current(stage.ledger.spendings((stage.tenant,)).get(stage.tenant), stage.ledger.now())
+    return Spent(allowance.calls, allowance.calls - spending.spent, spending.swept)
 
 
 def _held(stage: Stage) -> Held:
@@ -136,7 +183,8 @@ def _held(stage: Stage) -> Held:
 
 def _busy(tx: Transaction) -> int:
     due = sa.or_(work.c.lease_by.is_not(None), work.c.due_at <= tx.now + SOON)
-    return _count(tx, work, due) + _count(tx, records, records.c.status == Status.DUE.value)
+    unread = _count(tx, notices, notices.c.state == NEW)
+    return unread + _count(tx, work, due) + _count(tx, records, records.c.status == Status.DUE.value)
 
 
 def _count(tx: Transaction, table: sa.Table, which: sa.ColumnElement[bool]) -> int:

@@ -14,6 +14,9 @@ MINUTES = 120
 OPEN_FOR = timedelta(hours=4)
 """From an exam's start to its end: long enough for anybody's extra time."""
 
+ENDS_IN = "ends_in"
+"""What is given of a sitting that is being sat: in so many seconds it is over."""
+
 Step = Mapping[str, Any]
 
 
@@ -48,6 +51,14 @@ class Campus:
         ids = list(self.students)
         ranges = [text.partition("-") for text in given]
         return [who for first, _, last in ranges for who in ids[ids.index(first) : ids.index(last or first) + 1]]
+
+    def window(self, sitting: Mapping[str, Any], later: float) -> tuple[datetime, datetime]:
+        """Return a sitting's start and end; one that is yet to come may have been moved by so many hours."""
+        if ENDS_IN in sitting:
+            end = self.now.replace(microsecond=0) + timedelta(seconds=sitting[ENDS_IN])
+            return end - OPEN_FOR, end
+        start = self.now.replace(second=0, microsecond=0) + timedelta(hours=sitting["starts_in"] + later)
+        return start, start + OPEN_FOR
 
     def person(self, student_id: str) -> dict[str, Any]:
         """Return a person in the contract's words."""
@@ -94,7 +105,7 @@ def _grant(campus: Campus, step: Step) -> Iterator[Saying]:
 def _schedule(campus: Campus, step: Step) -> Iterator[Saying]:
     sitting = campus.sittings[step["sitting"]]
     later: float = step.get("later", 0)
-    start = campus.now.replace(second=0, microsecond=0) + timedelta(hours=sitting["starts_in"] + later)
+    start, end = campus.window(sitting, later)
     component: str = sitting["component"]
     data = {
         "offeringId": sitting["id"],
@@ -105,7 +116,7 @@ def _schedule(campus: Campus, step: Step) -> Iterator[Saying]:
             "primaryCode": {"codeType": "componentCode", "code": component},
         },
         "startDateTime": utc_text(start),
-        "endDateTime": utc_text(start + OPEN_FOR),
+        "endDateTime": utc_text(end),
         "duration": MINUTES,
     }
     yield Saying("sis.exam.updated.v1" if later else "sis.exam.scheduled.v1", sitting["id"], data)

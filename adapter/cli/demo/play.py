@@ -1,18 +1,25 @@
-"""Plays the day: publishes each message in its time, listens to what comes out, and shows how far things are."""
+"""Plays the day: has everything said and done in its time, listens to what comes out, and shows how far things are."""
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
+import structlog
 
 from adapter.broker import Delivery
 from adapter.broker.dead_letters import PATH, REASON
+from adapter.cirrus.sandbox import ControlError
 from adapter.cli.demo.day import Act, Day, Said
+from adapter.cli.demo.deeds import Deed
 from adapter.cli.demo.look import Look, look
+from adapter.cli.demo.results import ToldResult
 from adapter.cli.demo.stage import Stage, received
+from handlers.said import ATTENDANCE_RECORDED
+
+_log = structlog.get_logger()
 
 PATIENCE = 30.0
 """Seconds that an act, or the end, waits for everything to be worked off."""
@@ -38,6 +45,8 @@ class Progress:
     said: Counter[str] = field(default_factory=Counter[str])
     outcomes: Counter[str] = field(default_factory=Counter[str])
     outcome_ids: set[str] = field(default_factory=set[str])
+    results: list[ToldResult] = field(default_factory=list[ToldResult])
+    attendance: Counter[str] = field(default_factory=Counter[str])
     dead: list[DeadLetter] = field(default_factory=list[DeadLetter])
     stories: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
     act: str = "Early morning"
@@ -62,6 +71,7 @@ def play(stage: Stage, day: Day, view: View) -> Progress:
     """Play the whole day and return how it ended; when it does not come to rest, after `PATIENCE` seconds."""
     for fault in day.faults:
         stage.cirrus.control.fault(**fault)
+    stage.cirrus.control.webhook(stage.webhook_url, **day.webhook)
     progress = Progress(day)
     start = time.monotonic()
     for act in day.acts:
@@ -76,14 +86,17 @@ def play(stage: Stage, day: Day, view: View) -> Progress:
 
 
 def _perform(stage: Stage, act: Act, progress: Progress, view: View, start: float) -> None:
-    """Say what the act has to say, each message so long after the act's beginning as the day wants it."""
+    """Have everything of the act said and done, so long after the act's beginning as the day wants it."""
     begun = time.monotonic() - start
-    waiting = sorted(act.said, key=lambda said: said.at)
-    while waiting:
+    said = sorted(act.said, key=lambda said: said.at)
+    deeds = sorted(act.deeds, key=lambda deed: deed.at)
+    patience = time.monotonic() + PATIENCE
+    while said or (deeds and time.monotonic() < patience):
         now = time.monotonic() - start - begun + act.begins
-        due = [said for said in waiting if said.at <= now]
-        waiting = waiting[len(due) :]
+        due = [each for each in said if each.at <= now]
+        said = said[len(due) :]
         _say(stage, due, progress)
+        deeds = _do(stage, deeds, now, progress)
         _watch(stage, progress, view, start)
 
 
@@ -96,26 +109,51 @@ def _say(stage: Stage, due: list[Said], progress: Progress) -> None:
             progress.stories.append((progress.seconds, said.story))
 
 
+def _do(stage: Stage, deeds: list[Deed], now: float, progress: Progress) -> list[Deed]:
+    """Do what is due and return what is left; what is refused is tried again: nobody sits before being seated."""
+    for number, deed in enumerate(deeds):
+        if deed.at > now:
+            return deeds[number:]
+        try:
+            stage.cirrus.control.ui(**deed.order)
+        except ControlError as refusal:
+            _log.info("deed_refused", why=str(refusal))
+            return deeds[number:]
+        if deed.story:
+            progress.stories.append((progress.seconds, deed.story))
+    return []
+
+
 def _watch(stage: Stage, progress: Progress, view: View, start: float) -> None:
     """Listen for a moment, look once, and show it."""
     for outcome in _outcomes(received(stage.outcomes, LISTEN)):
-        progress.outcomes[outcome["type"]] += 1
-        progress.outcome_ids.add(outcome["id"])
+        _hear(outcome, progress)
     progress.dead += [_dead_letter(delivery) for delivery in received(stage.dead_letters, 0.0)]
     progress.seen = look(stage)
     progress.seconds = time.monotonic() - start
-    _notice_mishaps(stage, progress)
+    told = {story for _, story in progress.stories}
+    progress.stories += [(progress.seconds, story) for story in _events(stage, progress) if story not in told]
     view.show(progress)
 
 
-def _notice_mishaps(stage: Stage, progress: Progress) -> None:
-    struck = [
-        mishap
-        for armed, mishap in zip(stage.cirrus.control.faults(), progress.day.mishaps, strict=True)
-        if armed["applied"]
-    ]
-    told = {story for _, story in progress.stories}
-    progress.stories += [(progress.seconds, mishap) for mishap in struck if mishap not in told]
+def _hear(outcome: Mapping[str, Any], progress: Progress) -> None:
+    progress.outcomes[outcome["type"]] += 1
+    progress.outcome_ids.add(outcome["id"])
+    if outcome["type"] == ATTENDANCE_RECORDED:
+        progress.attendance[outcome["data"]["attendance"]] += 1
+    if (result := ToldResult.of(outcome)) is not None:
+        progress.results.append(result)
+
+
+def _events(stage: Stage, progress: Progress) -> Iterator[str]:
+    """Yield the stories of what has happened by itself so far."""
+    day, seen = progress.day, progress.seen
+    for armed, mishap in zip(stage.cirrus.control.faults(), day.mishaps, strict=True):
+        if armed["applied"]:
+            yield mishap
+    yield from (story for kind, story in day.heard.items() if progress.outcomes[kind])
+    if seen is not None and seen.spent.swept:
+        yield day.found
 
 
 def _rest(stage: Stage, progress: Progress, view: View, start: float, until: float) -> None:
@@ -129,7 +167,7 @@ def _rest(stage: Stage, progress: Progress, view: View, start: float, until: flo
 
 def _at_rest(progress: Progress) -> bool:
     seen = progress.seen
-    return seen is not None and seen.held.calm and progress.queued == 0 and _all_heard(progress, seen)
+    return seen is not None and seen.calm and progress.queued == 0 and _all_heard(progress, seen)
 
 
 def _all_heard(progress: Progress, seen: Look) -> bool:

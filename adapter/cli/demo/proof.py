@@ -1,11 +1,18 @@
 """The sums that have to come out at the end of the demo's day, whatever went wrong in it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from adapter.cli.demo.day import Day
 from adapter.cli.demo.look import STANDINGS, Look
 from adapter.cli.demo.play import Progress
+from adapter.cli.demo.results import newest, shown
 from adapter.cli.demo.stage import Stage
+
+READ_RESULTS = "GET /results"
+MOST_READINGS = 1.1
+"""Calls for each version of a result, at most: each is a part of the day's allowance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,8 @@ def prove(stage: Stage, progress: Progress) -> tuple[Check, ...]:
     """Compare what the SIS said, what the adapter says it did, and what the simulated Cirrus holds."""
     seen = progress.seen
     assert seen is not None, "a day that was played was looked at"
+    (university,) = stage.cirrus.control.final_state().values()
+    schedules: Mapping[str, Any] = university["schedules"]
     return (
         _messages(progress, seen),
         _dead(progress, seen),
@@ -28,7 +37,10 @@ def prove(stage: Stage, progress: Progress) -> tuple[Check, ...]:
         _outcomes(progress, seen),
         _bookings(progress.day, seen),
         _settled(seen),
-        _seats(stage, progress.day, seen),
+        _seats(schedules, progress.day, seen),
+        _versions(progress, seen),
+        _results(schedules, progress),
+        _readings(progress, seen),
     )
 
 
@@ -37,7 +49,7 @@ def _messages(progress: Progress, seen: Look) -> Check:
     parts = " + ".join(
         f"{count} {outcome.replace('_', '-')}" for outcome, count in sorted(seen.handled.items()) if count
     )
-    return Check("every message has an end", f"{said} said = {parts}", said == handled == len(progress.day.events))
+    return Check("every message has an end", f"{said} said = {parts}", said == handled == len(progress.day.said))
 
 
 def _dead(progress: Progress, seen: Look) -> Check:
@@ -69,12 +81,36 @@ def _settled(seen: Look) -> Check:
     return Check("nothing is unsettled", told, held.unsettled == held.outbox_pending == 0)
 
 
-def _seats(stage: Stage, day: Day, seen: Look) -> Check:
+def _seats(schedules: Mapping[str, Any], day: Day, seen: Look) -> Check:
     """Compare seats by the sandbox's own account, which knows nothing of the ledger."""
-    tenants = stage.cirrus.control.final_state()
-    (university,) = tenants.values()
-    there = {(key, who) for key, schedule in university["schedules"].items() for who in schedule["seats"]}
-    missing, surplus = day.seats - there, there - day.seats
+    seats = {(key, who): seat for key, schedule in schedules.items() for who, seat in schedule["seats"].items()}
+    there = day.seats & seats.keys()
+    surplus = seats.keys() - day.seats
     leaving = {(sitting, day.codes[student]) for sitting, student in seen.held.leaving()}
-    told = f"{len(day.seats)} wanted, {len(day.seats & there)} there, {len(surplus)} more ({len(leaving)} with a task)"
-    return Check("Cirrus holds the wanted seats", told, not missing and surplus == leaving)
+    by_hand = {seat for seat in surplus if seats[seat]["added_by"] == "person"}
+    told = (
+        f"{len(day.seats)} wanted, {len(there)} there, {len(surplus)} more "
+        f"({len(leaving)} with a task, {len(by_hand)} by hand)"
+    )
+    return Check("Cirrus holds the wanted seats", told, there == day.seats and surplus == leaving | by_hand)
+
+
+def _versions(progress: Progress, seen: Look) -> Check:
+    """Compare with the webhook's own count: a result is announced as it is published, and with each change."""
+    announced, told = seen.announced, progress.results
+    distinct = len({(one.seat, one.version) for one in told})
+    counted = f"{announced.versions} in Cirrus, {announced.lost} not announced; {len(told)} told = {distinct} different"
+    return Check("each version of a result is told once", counted, announced.versions == len(told) == distinct)
+
+
+def _results(schedules: Mapping[str, Any], progress: Progress) -> Check:
+    there, told = shown(schedules), newest(progress.results)
+    same = len(there.items() & told.items())
+    counted = f"{len(there)} published, {len(told)} told, {same} the same"
+    return Check("the last told is what Cirrus shows", counted, 0 < len(there) == len(told) == same)
+
+
+def _readings(progress: Progress, seen: Look) -> Check:
+    calls, versions = seen.called.operations.get(READ_RESULTS, 0), len(progress.results)
+    counted = f"{calls} calls for {versions} versions; {seen.spent.left:,} of {seen.spent.per_day:,} are left today"
+    return Check("hardly more than one call for each version", counted, calls <= MOST_READINGS * versions)

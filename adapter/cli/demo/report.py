@@ -1,6 +1,7 @@
 """What the demo tells at its end: what was said, called and heard, and whether every sum comes out."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import cast
 
 from rich.box import SIMPLE_HEAD
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from adapter.cli.demo.play import Progress
 from adapter.cli.demo.proof import Check
+from adapter.cli.demo.results import in_order
 from adapter.cli.explain import Explained
 from adapter.cli.explain import as_data as as_explained
 
@@ -28,6 +30,10 @@ def as_data(progress: Progress, checks: tuple[Check, ...]) -> dict[str, object]:
             "distinct_ids": len(progress.outcome_ids),
             "by_type": dict(progress.outcomes),
         },
+        "results": [one.data() for one in in_order(progress.results)],
+        "attendance": dict(progress.attendance),
+        "notices": asdict(seen.announced),
+        "allowance": asdict(seen.spent),
         "dead_letters": [{"type": one.type, "reason": one.reason, "path": one.path} for one in progress.dead],
         "tasks": [{"kind": task.name, "about": str(task.about), "text": task.text} for task in seen.held.tasks],
         "bookings": {"total": len(progress.day.bookings), **seen.held.standing()},
@@ -49,6 +55,7 @@ def print_report(console: Console, progress: Progress, checks: tuple[Check, ...]
     console.print(_counted("What the SIS said", "event", progress.said))
     console.print(_calls(progress))
     console.print(_counted("What came out", "outcome", progress.outcomes))
+    console.print(_results(progress))
     console.print(_dead(progress))
     console.print(_tasks(progress))
     for each in shown:
@@ -81,6 +88,16 @@ def _calls(progress: Progress) -> Table:
         table.add_row(Text(name), str(counts["calls"]), str(counts["objects"]))
     total = sum(counts["calls"] for counts in called.values())
     table.add_row("together", str(total), str(sum(counts["objects"] for counts in called.values())), style="bold")
+    return table
+
+
+def _results(progress: Progress) -> Table:
+    table = _table("Results", "booking", "version", "told", "pass")
+    table.add_column("score", justify="right")
+    for one in in_order(progress.results):
+        whose = f"orphan: {one.name}" if one.booking is None else one.name
+        score = "" if one.score is None else f"{one.score:g}"
+        table.add_row(Text(whose), str(one.version), one.what, one.passed or "", score)
     return table
 
 

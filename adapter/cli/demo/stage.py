@@ -28,6 +28,7 @@ LATENCY_MS = 40.0
 """What every call to the simulated Cirrus takes, at least."""
 
 TOKEN = "demo-token"  # noqa: S105 - opens nothing but the sandbox of this process
+PATH_SECRET = "demo-path-secret"  # noqa: S105 - as above: whoever knows it can announce results to this process
 MAKE_HIERARCHY = "POST /groups"
 """The one call that is the administrator's and not the adapter's."""
 
@@ -52,9 +53,19 @@ class Stage:
     _sis: Publisher
 
     @property
+    def slug(self) -> str:
+        """What the settings call the one tenant."""
+        return next(iter(self.settings.tenants))
+
+    @property
     def tenant(self) -> str:
         """The one tenant's name."""
-        return next(iter(self.settings.tenants.values())).name
+        return self.settings.tenants[self.slug].name
+
+    @property
+    def webhook_url(self) -> str:
+        """Where the tenant's Cirrus announces results; the adapter has taken any free port."""
+        return f"http://127.0.0.1:{self.app.webhook_port}/webhook/{self.slug}/{PATH_SECRET}"
 
     def publish(self, bodies: Sequence[bytes], first: int) -> None:
         """Publish as the SIS would; the messages are numbered from `first`."""
@@ -122,8 +133,8 @@ def _written_settings(folder: Path, cirrus: str) -> Path:
     """Write the settings where a later `explain` finds them, too."""
     template = Template(files(__package__ or "adapter.cli.demo").joinpath(CONFIG).read_text("utf-8"))
     file = folder / CONFIG
-    given = {"broker": folder.name, "ledger": str(folder / LEDGER), "cirrus": cirrus, "token": TOKEN}
-    file.write_text(template.substitute(given), "utf-8")
+    given = {"broker": folder.name, "ledger": str(folder / LEDGER), "cirrus": cirrus}
+    file.write_text(template.substitute(given, token=TOKEN, path_secret=PATH_SECRET), "utf-8")
     return file
 
 

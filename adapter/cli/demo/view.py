@@ -36,12 +36,12 @@ class Room:
     @classmethod
     def within(cls, height: int, fixed: int) -> "Room":
         """Share out a terminal's lines; `fixed` ones are taken in any case."""
-        rows, gap = (11, 1) if height >= ROOMY else (9, 0)
+        rows, gap = (13, 1) if height >= ROOMY else (8, 0)
         left = height - fixed - rows - 3 * gap
         return cls(rows, max(1, min(MOST_STORIES, left)), gap)
 
 
-ROOMY = 32
+ROOMY = 36
 """Lines of a terminal from which on the live page spares empty lines."""
 
 FRAME = 4
@@ -124,6 +124,7 @@ def line(progress: Progress) -> str:
     return (
         f"{progress.seconds:5.1f} s  {progress.act}: {progress.said.total()} events said, {progress.queued} queued, "
         f"{calls} calls, {confirmed} of {wanted} bookings confirmed, {progress.outcomes.total()} outcomes, "
+        f"{len(progress.results)} of results, "
         f"{len(progress.dead)} dead letters"
     )
 
@@ -169,11 +170,12 @@ def _box(title: str, lines: list[tuple[str, int]]) -> Table:
 
 
 def _by_type(counts: Mapping[str, int], rows: int) -> list[tuple[str, int]]:
-    """Return the types in the order of their first event; what no longer fits is summed up."""
+    """Return the types in the order of their first event; where they do not fit, the oldest are summed up."""
     lines = [(short(kind), count) for kind, count in counts.items()]
     if len(lines) <= rows:
         return lines
-    return [*lines[: rows - 1], ("and others", sum(count for _, count in lines[rows - 1 :]))]
+    older, newer = lines[: 1 - rows], lines[1 - rows :]
+    return [(f"{len(older)} others", sum(count for _, count in older)), *newer]
 
 
 def _adapter(progress: Progress) -> list[tuple[str, int]]:
@@ -187,6 +189,7 @@ def _adapter(progress: Progress) -> list[tuple[str, int]]:
         ("calls under way", seen.called.under_way),
         ("calls made", seen.called.total),
         ("open tasks", len(seen.held.tasks)),
+        ("notices from Cirrus", seen.announced.delivered),
         *handled,
     ]
 
