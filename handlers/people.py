@@ -21,6 +21,7 @@ PERSON = "person"
 MENTION = "mention"
 NEEDS = "needs"
 ENROLMENT = "enrolment:"
+ERASURE = "erasure"
 
 
 def candidate_ref(person_id: str) -> Ref:

@@ -73,10 +73,11 @@ def _success(reply: Reply, call: Call) -> Answer:
         return Accepted(call.empty) if call.empty is not None else Garbled(reply.status)
     payload = _payload(reply)
     if isinstance(payload, list) and call.bare is not None:
-        payload = {call.bare: payload}
-    if not isinstance(payload, dict):
+        said: dict[str, Any] = {call.bare: payload}
+    elif isinstance(payload, dict):
+        said = cast("dict[str, Any]", payload)
+    else:
         return Garbled(reply.status)
-    said = cast("dict[str, Any]", payload)
     if not succeeded(said):
         return _refusal(reply.status, read_remarks(said), call)
     content = call.read(said)

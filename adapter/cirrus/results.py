@@ -66,8 +66,8 @@ class ResultFields:
     @classmethod
     def with_settings(cls, names: Mapping[str, Iterable[str]], outcomes: Mapping[str, Standing]) -> "ResultFields":
         """Return the defaults with these names in their place, and these outcomes beside them."""
-        words = {word.upper(): standing for word, standing in outcomes.items()}
-        return cls({**FIELDS, **{name: tuple(given) for name, given in names.items()}}, {**OUTCOMES, **words})
+        words: dict[str, Standing] = {**OUTCOMES, **{word.upper(): standing for word, standing in outcomes.items()}}
+        return cls({**FIELDS, **{name: tuple(given) for name, given in names.items()}}, words)
 
     def read(self, document: Json, reading: Reading) -> ResultsSeen:
         """Return every result in a document; `reading` knows the zone of times without one."""

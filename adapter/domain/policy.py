@@ -30,6 +30,11 @@ class ResultPolicy:
     withdrawn_after: timedelta = timedelta(hours=1)
     keep_raw: bool = True
 
+    @property
+    def given_up_after(self) -> timedelta:
+        """How long after an exam a missing result is waited for: the last look, until it is late, or deleted."""
+        return max((*self.looks, self.expected_after, self.deleted_after or self.expected_after)) + timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

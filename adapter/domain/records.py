@@ -39,6 +39,16 @@ class Ref:
         return f"{self.kind} {self.key}"
 
 
+def list_ref(schedule_id: str) -> Ref:
+    """Name the list of everybody's results in one schedule, by its id in Cirrus."""
+    return Ref(RESULT_LIST, schedule_id)
+
+
+def result_ref(schedule_id: str, candidate_id: str) -> Ref:
+    """Name the result of one candidate in one schedule, by their ids in Cirrus; no external id has a slash."""
+    return Ref(RESULT, f"{schedule_id}/{candidate_id}")
+
+
 class Status(enum.StrEnum):
     """Where a record stands between what should be and what is; KNOWN was only mentioned so far."""
 

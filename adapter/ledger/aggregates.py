@@ -6,7 +6,19 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from adapter.domain.applying import successor
-from adapter.domain.records import BOOKING, RESULT_LIST, SITTING, Aggregate, OpenTask, Record, Ref, Status
+from adapter.domain.records import (
+    BOOKING,
+    CANDIDATE,
+    RESULT_LIST,
+    SITTING,
+    Aggregate,
+    OpenTask,
+    Record,
+    Ref,
+    Status,
+    list_ref,
+    result_ref,
+)
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.rows import read_record, select_records
@@ -40,7 +52,7 @@ def _aggregate(
 ) -> Aggregate:
     members = _members(tx, tenant, ref, complete=complete)
     booked = ref.kind == RESULT_LIST
-    related = _booked(tx, tenant, ref.key) if booked else _related(tx, tenant, ref, members)
+    related = _booked(tx, tenant, ref.key) if booked else _related(tx, tenant, ref, root, members)
     return Aggregate(
         tenant=tenant,
         ref=ref,
@@ -79,8 +91,13 @@ def _members(tx: Transaction, tenant: str, ref: Ref, *, complete: bool) -> tuple
     return tuple(members.values())
 
 
-def _related(tx: Transaction, tenant: str, ref: Ref, members: Iterable[Record]) -> Iterable[Record]:
-    """Read whom the members are about and what has moved on; and what is about the root, with where it takes place."""
+def _related(
+    tx: Transaction, tenant: str, ref: Ref, root: Record | None, members: Iterable[Record]
+) -> Iterable[Record]:
+    """Read whom the members are about and what has moved on; and what is about the root, with where it takes place.
+
+    Of a candidate that are the bookings and their sittings, and what has come of them.
+    """
     wanted = {record.about for record in members if record.about is not None}
     wanted |= {moved for record in members if (moved := successor(record)) is not None}
     if wanted:
@@ -95,7 +112,12 @@ def _related(tx: Transaction, tenant: str, ref: Ref, members: Iterable[Record]) 
     )
     if dependents:
         yield from dependents
-        yield from _records(tx, select_records(tenant, sorted({record.home for record in dependents})))
+        homes = _records(tx, select_records(tenant, sorted({record.home for record in dependents})))
+        yield from homes
+        if ref.kind == CANDIDATE and root is not None and root.external_id is not None:
+            held = [home.external_id for home in homes if home.external_id is not None]
+            results = {result_ref(schedule_id, root.external_id) for schedule_id in held}
+            yield from _records(tx, select_records(tenant, sorted(results | {list_ref(each) for each in held})))
 
 
 def _booked(tx: Transaction, tenant: str, schedule_id: str) -> Iterable[Record]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from handlers.ooapi import Code, Day, Identifier, Need, Person, Shape, Text
+from handlers.ooapi import Code, Day, Identifier, Moment, Need, Person, Shape, Text
 
 
 class Programme(Shape):
@@ -54,3 +54,14 @@ class AccommodationChanged(Shape):
     personId: Identifier  # noqa: N815 - the contract's spelling
     primaryCode: Code  # noqa: N815 - the contract's spelling
     assignedNeeds: tuple[Need, ...]  # noqa: N815 - the contract's spelling
+
+
+class ErasureRequested(Shape):
+    """The person's data are to go, once the results that are outstanding have been told.
+
+    This version waits for them, and then asks a person to do it.
+    """
+
+    personId: Identifier  # noqa: N815 - the contract's spelling
+    primaryCode: Code  # noqa: N815 - the contract's spelling
+    notBefore: Moment | None = None  # noqa: N815 - the contract's spelling

@@ -3,7 +3,13 @@
 from adapter.domain.handler import Handler
 from adapter.domain.records import CANDIDATE
 from handlers import said
-from handlers.candidates.events import AccommodationChanged, StudentEnrolled, StudentUpdated, StudentWithdrawn
+from handlers.candidates.events import (
+    AccommodationChanged,
+    ErasureRequested,
+    StudentEnrolled,
+    StudentUpdated,
+    StudentWithdrawn,
+)
 from handlers.candidates.plan import plan
 from handlers.candidates.report import report
 from handlers.candidates.translate import translate
@@ -15,8 +21,9 @@ HANDLER = Handler(
         "sis.student.updated.v1": StudentUpdated,
         "sis.student.withdrawn.v1": StudentWithdrawn,
         "sis.accommodation.changed.v1": AccommodationChanged,
+        "sis.person.erasure-requested.v1": ErasureRequested,
     },
-    outcomes=(said.CANDIDATE_CONFIRMED, said.CANDIDATE_REJECTED),
+    outcomes=(said.CANDIDATE_CONFIRMED, said.CANDIDATE_REJECTED, said.TASK_RAISED, said.TASK_CLOSED),
     translate=translate,
     plan=plan,
     report=report,

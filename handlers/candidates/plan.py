@@ -10,8 +10,9 @@ from adapter.domain.steps import ChangeCandidate, CreateCandidate, Profile, Read
 from adapter.domain.verdict import Reason
 from adapter.domain.version import fingerprint
 from handlers import said
+from handlers.candidates.erasure import erase, keeps, waiting
 from handlers.extra_time import booked_percentage, next_turn, standing_percentage
-from handlers.people import ENROLMENT, is_later, obstacle, person_of, profile
+from handlers.people import ENROLMENT, ERASURE, is_later, obstacle, person_of, profile
 from handlers.sittings.translate import SEAT
 from handlers.sittings.view import SittingView, booking_is_live
 
@@ -31,6 +32,15 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     record = aggregate.root
     if record is None or record.status is Status.REJECTED:
         return Plan()
+    if ERASURE not in record.facets:
+        return _plan(aggregate, record, now, policy)
+    kept = keeps(aggregate, now, policy)
+    if kept is None:
+        return erase(aggregate, record, now)
+    return waiting(_plan(aggregate, record, now, policy), record, *kept)
+
+
+def _plan(aggregate: Aggregate, record: Record, now: datetime, policy: Policy) -> Plan:
     statement = person_of(record)
     if statement is None:
         return Plan(findings=(Finding(record.ref, Waits(None, "the person's name and mail address")),))

@@ -7,17 +7,18 @@ from pydantic import BaseModel
 from adapter.domain.envelope import Envelope
 from adapter.domain.mapping import IdMapping, Unmappable
 from adapter.domain.records import Change
-from adapter.domain.version import Rank, Statement
+from adapter.domain.version import Rank, Statement, utc_text
 from handlers.candidates.events import (
     AccommodationChanged,
     Enrolment,
+    ErasureRequested,
     StudentEnrolled,
     StudentUpdated,
     StudentWithdrawn,
 )
 from handlers.extra_time import needs_data
 from handlers.ooapi import Code, Need, Person
-from handlers.people import ENROLMENT, NEEDS, candidate_id, candidate_ref, person_change
+from handlers.people import ENROLMENT, ERASURE, NEEDS, candidate_id, candidate_ref, person_change
 
 
 def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[Change, ...]:
@@ -31,6 +32,8 @@ def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[
             return tuple(_enrolled(envelope, data.person, data.programOfferingAssociation, mapping))
         case AccommodationChanged():
             return (_needs(envelope, data.personId, data.primaryCode, data.assignedNeeds, mapping),)
+        case ErasureRequested():
+            return (_erasure(envelope, data, mapping),)
         case _:
             raise TypeError(f"no translation for {type(data).__name__}")
 
@@ -64,14 +67,27 @@ def _enrolled(envelope: Envelope, person: Person, enrolment: Enrolment, mapping:
 
 
 def _needs(envelope: Envelope, person_id: str, primary: Code, needs: tuple[Need, ...], mapping: IdMapping) -> Change:
-    try:
-        external_id = candidate_id(mapping, person_id, primary)
-    except Unmappable:
-        external_id = None  # the person's own event says what is wrong with the id
     return Change(
         ref=candidate_ref(person_id),
         facet=NEEDS,
         statement=Statement.first(envelope.version(Rank.UPDATE), needs_data(needs)),
-        external_id=external_id,
+        external_id=_external_id(person_id, primary, mapping),
         ripples=True,
     )
+
+
+def _erasure(envelope: Envelope, asked: ErasureRequested, mapping: IdMapping) -> Change:
+    not_before = utc_text(asked.notBefore) if asked.notBefore is not None else None
+    return Change(
+        ref=candidate_ref(asked.personId),
+        facet=ERASURE,
+        statement=Statement.first(envelope.version(Rank.CANCEL), {"not_before": not_before}),
+        external_id=_external_id(asked.personId, asked.primaryCode, mapping),
+    )
+
+
+def _external_id(person_id: str, primary: Code, mapping: IdMapping) -> str | None:
+    try:
+        return candidate_id(mapping, person_id, primary)
+    except Unmappable:
+        return None  # the person's own event says what is wrong with the id

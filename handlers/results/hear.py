@@ -7,7 +7,7 @@ has told of. The exam's own event says which sitting a schedule is.
 from datetime import datetime, timedelta
 
 from adapter.domain.notices import Notice
-from adapter.domain.records import RESULT, RESULT_LIST, Change, Ref
+from adapter.domain.records import RESULT, RESULT_LIST, Change, Ref, list_ref, result_ref
 from adapter.domain.version import Rank, Statement, Version, utc_text
 
 EXAM = "exam"
@@ -15,16 +15,6 @@ NOTICE = "notice"
 
 READ_BY = timedelta(days=14)
 """How long after the exam results count as urgent as a booking for an exam that starts now: marking takes its time."""
-
-
-def list_ref(schedule_id: str) -> Ref:
-    """Name the list of everybody's results in one schedule."""
-    return Ref(RESULT_LIST, schedule_id)
-
-
-def result_ref(schedule_id: str, candidate_id: str) -> Ref:
-    """Name the result of one candidate in one schedule; no external id has a slash."""
-    return Ref(RESULT, f"{schedule_id}/{candidate_id}")
 
 
 def hear(notice: Notice) -> Change:

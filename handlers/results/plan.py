@@ -126,20 +126,12 @@ def _root(view: ResultList, now: datetime, policy: Policy) -> Iterator[Finding]:
 
 def _given_up(view: ResultList, now: datetime, policy: Policy) -> bool:
     """Tell whether nobody looks for missing results any more."""
-    until = _until(view, policy)
-    return until is not None and now >= until
-
-
-def _until(view: ResultList, policy: Policy) -> datetime | None:
-    """Return until when missing results are counted: the last look, and until they are late, or deleted in Cirrus."""
-    rules = policy.results
-    last = max((*rules.looks, rules.expected_after, rules.deleted_after or rules.expected_after)) + LONGEST_QUIET
-    return None if view.end is None else view.end + last
+    return view.end is not None and now >= view.end + policy.results.given_up_after
 
 
 def _turns(view: ResultList, now: datetime, policy: Policy) -> Iterator[datetime | None]:
     """Yield the moments at which something else holds, whatever anybody says."""
-    if not _given_up(view, now, policy):
+    if view.end is not None and not _given_up(view, now, policy):
         yield view.end
         yield next_look(view, now, policy)
-        yield _until(view, policy)
+        yield view.end + policy.results.given_up_after

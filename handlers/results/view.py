@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from adapter.domain.policy import Policy
-from adapter.domain.records import BOOKING, SITTING, Aggregate, Record
+from adapter.domain.records import BOOKING, SITTING, Aggregate, Record, result_ref
 from adapter.domain.version import Statement, utc_time
-from handlers.results.hear import EXAM, NOTICE, result_ref
+from handlers.results.hear import EXAM, NOTICE
 from handlers.sittings.seats import stands
 from handlers.sittings.translate import SEAT
 from handlers.sittings.view import SittingView, holds_seat

@@ -101,6 +101,11 @@ class SittingView:
         return is_canceled(self.life)
 
     @property
+    def refused(self) -> bool:
+        """Whether its ids cannot be used in Cirrus."""
+        return "refusal" in self.timetable.data
+
+    @property
     def minutes(self) -> int:
         """The exam's duration in minutes; its whole window where the SIS has named none."""
         return self.duration or max(1, int((self.end - self.start).total_seconds()) // 60)

@@ -22,6 +22,7 @@ TITLES = (
     "What the SIS said",
     "What Cirrus was asked",
     "What came out",
+    "Results",
     "Dead letters",
     "Open tasks for people",
     "Explained: booking LAW101R-p03",
@@ -71,9 +72,12 @@ def test_the_day_adds_up(tmp_path: Path) -> None:
         "every booking has an answer": True,
         "nothing is unsettled": True,
         "Cirrus holds the wanted seats": True,
+        "each version of a result is told once": True,
+        "the last told is what Cirrus shows": True,
+        "hardly more than one call for each version": True,
     }
     assert told["ok"] is True
-    assert told["bookings"] == {"total": 87, "confirmed": 79, "cancelled": 3, "rejected": 1, "with a task": 4}
+    assert told["bookings"] == {"total": 99, "confirmed": 91, "cancelled": 3, "rejected": 1, "with a task": 4}
     assert (told["handled"]["duplicate"], told["handled"]["superseded"], told["handled"]["unchanged"]) == (1, 1, 1)
     assert told["dead_letters"] == [
         {"type": "not readable", "reason": "not-json", "path": "$"},
@@ -88,6 +92,15 @@ def test_the_day_adds_up(tmp_path: Path) -> None:
     ]
     assert told["outcomes"]["by_type"]["cirrus.booking.pending.v1"] >= 3
     assert told["outcomes"]["by_type"]["cirrus.booking.rejected.v1"] == 1
+    assert told["attendance"] == {"present": 11, "notStarted": 1}
+    assert [(one["booking"], one["version"], one["told"]) for one in told["results"] if one["version"] > 1] == [
+        ("STAT210-p09", 2, "corrected"),
+        ("STAT210-p14", 2, "voided"),
+    ]
+    assert [(one["candidate"], one["told"]) for one in told["results"] if one["orphan"]] == [("S260102", "published")]
+    assert len(told["results"]) == told["notices"]["versions"] == 14
+    assert (told["notices"]["lost"], told["allowance"]["swept"]) == (1, 1), "the lost notice is made up for by one call"
+    assert told["notices"]["delivered"] > 13, "notices are repeated"
     assert told["calls"]["by_operation"]["GET /external/schedule/{id}"]["calls"] >= 2, "both hiccups are read back"
     assert (list(here.iterdir()), list(temporary.iterdir())) == ([], [])
 
@@ -105,7 +118,7 @@ def test_without_a_terminal_it_is_lines_and_a_table(tmp_path: Path) -> None:
     assert lines[0].startswith("Metrics: http://127.0.0.1:")
     assert lines[1].startswith("Cirrus, simulated: http://127.0.0.1:")
     assert "not durable" in lines[3]
-    assert "The day is over: 117 events said, 0 queued" in lines[-2]
+    assert "The day is over: 130 events said, 0 queued" in lines[-2]
     assert list(here.iterdir()) == []
     (kept,) = temporary.iterdir()
     command = lines[-1].partition("Try: cirrus-adapter ")[2].split()

@@ -69,6 +69,10 @@ class Sis:
         data = {"personId": who, "primaryCode": student_number(who), "assignedNeeds": needs}
         return self.event("accommodation.changed", who, data)
 
+    def erasure_requested(self, who: str) -> Json:
+        """Ask for a person's data to be erased."""
+        return self.event("person.erasure-requested", who, {"personId": who, "primaryCode": student_number(who)})
+
     def scheduled(
         self,
         exam: str,

@@ -23,7 +23,9 @@ def test_the_allowance_is_spent_by_need_and_the_rest_waits_for_the_reset(begin: 
     world.cirrus.ui("rescore", tenant="uni", schedule="exam", candidate=candidate(who), score=99)
     world.heard("result.corrected", told.subject)
     assert len(world.readings()) == 9
-    world.until(lambda: world.metric("cirrus_allowance_remaining_ratio", allowance="results_per_day") == 0.1, "the gauge")
+    world.until(
+        lambda: world.metric("cirrus_allowance_remaining_ratio", allowance="results_per_day") == 0.1, "the gauge"
+    )
     assert world.cirrus.tally()["results"]["uni"]["over"] == 0
 
     world.say(world.sis.scheduled("later", 3 * DAY), world.sis.booked("b-later", "later", "p01"))

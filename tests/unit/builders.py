@@ -169,3 +169,11 @@ def accommodated(who: str, *needs: Mapping[str, object], minute: int = 0) -> Eve
         "assignedNeeds": [{"code": "extra", **n} for n in needs],
     }
     return Event("sis.accommodation.changed.v1", f"p{who}", data, minute)
+
+
+def erasure_requested(who: str, *, minute: int = 0, not_before: datetime | None = None) -> Event:
+    """Return `sis.person.erasure-requested.v1`."""
+    data: dict[str, Any] = {"personId": f"p{who}", "primaryCode": code(f"s{who}")}
+    if not_before is not None:
+        data["notBefore"] = utc_text(not_before)
+    return Event("sis.person.erasure-requested.v1", f"p{who}", data, minute)

@@ -19,6 +19,7 @@ from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
 from adapter.domain.records import (
     BOOKING,
+    CANDIDATE,
     RESULT_LIST,
     SITTING,
     Aggregate,
@@ -28,6 +29,8 @@ from adapter.domain.records import (
     Ref,
     Status,
     Wanting,
+    list_ref,
+    result_ref,
 )
 from adapter.domain.steps import ReadResults, Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
@@ -194,6 +197,9 @@ class Office:
         related = {member.about for member in members if member.about is not None}
         dependents = [record for record in self.records.values() if record.about == ref]
         related |= {record.ref for record in dependents} | {record.home for record in dependents}
+        if ref.kind == CANDIDATE and root is not None and root.external_id is not None:
+            names = {str(self.records[name].external_id) for name in related if name in self.records}
+            related |= {ref for each in names for ref in (list_ref(each), result_ref(each, root.external_id))}
         if ref.kind == RESULT_LIST:
             related = set(self._booked(ref.key))
         return Aggregate(

@@ -13,12 +13,11 @@ from adapter.cli.console import AsJson, ConfigFile, fail, note, put, put_json, s
 from adapter.cli.results.columns import columns
 from adapter.cli.results.scope import Tenant, listed, moment, policies
 from adapter.domain.policy import Policy
-from adapter.domain.records import BOOKING, RESULT, Ref
+from adapter.domain.records import BOOKING, RESULT, Ref, result_ref
 from adapter.domain.version import utc_text
 from adapter.ledger.documents import Filed
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.results import Placed, Wanted
-from handlers.results.hear import result_ref
 from handlers.results.report import UNREAD
 
 EXAMPLES = """Examples:
