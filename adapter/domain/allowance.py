@@ -17,7 +17,8 @@ HEAD_START = 20
 """Calls that a sweep may make at once, before the day has gone on."""
 
 REFUSED_FOR = timedelta(hours=1)
-"""How long no call is made after Cirrus itself has said that there are no more: its count and ours may differ."""
+"""How long no call is made after Cirrus itself has said that there are no more, where it names no time: its count and
+ours may differ."""
 
 
 class Need(enum.IntEnum):
@@ -99,7 +100,8 @@ class Allowance:
                 return min(ends, held.since + DAY * ((held.swept - HEAD_START + 1) / self.sweeps))
         return None
 
-    def refused(self, spending: Spending | None, now: datetime) -> Spending:
-        """Return what holds after Cirrus said that there are no more calls today."""
+    def refused(self, spending: Spending | None, now: datetime, after: float | None) -> Spending:
+        """Return what holds after Cirrus said that there are no more calls, for `after` seconds if it named a time."""
         held = self.current(spending, now)
-        return replace(held, refused_until=min(held.since + DAY, now + REFUSED_FOR))
+        pause = REFUSED_FOR if after is None else timedelta(seconds=after)
+        return replace(held, refused_until=min(held.since + DAY, now + pause))

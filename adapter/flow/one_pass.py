@@ -133,8 +133,8 @@ class Passes:
         match answer:
             case Unreachable() | Unsendable():
                 self.ledger.give_back(self.tenancy.name, allowance, step.need)
-            case Throttled(after=None):
-                self.ledger.refuse_results(self.tenancy.name, allowance)
+            case Throttled(after=after):
+                self.ledger.refuse_results(self.tenancy.name, allowance, after)
             case _:
                 pass
 
@@ -153,7 +153,7 @@ class Passes:
         match answer:
             case Failing() | NoAnswer() | Unreachable() | Garbled():
                 gate.failed(self.tenancy.policy.halt_probe)
-            case Throttled(after=None) if isinstance(step, ReadResults):
+            case Throttled() if isinstance(step, ReadResults):
                 pass  # the allowance for results is spent; bookings have nothing to do with it
             case Throttled(after=after):
                 self.tenancy.pacer.postpone(after or self.tenancy.policy.retry_first)

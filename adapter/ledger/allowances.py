@@ -30,9 +30,9 @@ def give_back(tx: Transaction, tenant: str, allowance: Allowance, need: Need) ->
     _write(tx, tenant, Spending(held.since, max(0, held.spent - 1), max(0, swept), held.refused_until))
 
 
-def refuse(tx: Transaction, tenant: str, allowance: Allowance) -> None:
-    """Make no calls for a while: Cirrus says that there are none left."""
-    _write(tx, tenant, allowance.refused(_locked(tx, tenant, allowance), tx.now))
+def refuse(tx: Transaction, tenant: str, allowance: Allowance, after: float | None) -> None:
+    """Make no calls for a while, `after` seconds if Cirrus named a time: it says that there are none left."""
+    _write(tx, tenant, allowance.refused(_locked(tx, tenant, allowance), tx.now, after))
 
 
 def spendings(tx: Transaction, tenants: Iterable[str]) -> Mapping[str, Spending]:

@@ -125,9 +125,9 @@ class Ledger:
         """Take back the count of a call that was not sent."""
         self._again("allowance", lambda tx: allowances.give_back(tx, tenant, allowance, need))
 
-    def refuse_results(self, tenant: str, allowance: Allowance) -> None:
-        """Grant no calls for a while: Cirrus says that there are none left."""
-        self._again("allowance", lambda tx: allowances.refuse(tx, tenant, allowance))
+    def refuse_results(self, tenant: str, allowance: Allowance, after: float | None) -> None:
+        """Grant no calls for a while: Cirrus says that there are none left; see `allowances.refuse`."""
+        self._again("allowance", lambda tx: allowances.refuse(tx, tenant, allowance, after))
 
     def keep_notices(self, arrivals: Sequence[Arrival]) -> None:
         """Store notices of the webhook as they came; they are durable when this returns."""

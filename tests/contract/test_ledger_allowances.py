@@ -70,7 +70,7 @@ def test_the_count_begins_anew_at_the_reset(book: Book) -> None:
 def test_a_refusal_by_cirrus_is_known_to_all_workers(book: Book) -> None:
     """Nobody asks for an hour."""
     one, other = book.worker("w1"), book.worker("w2")
-    one.refuse_results(TENANT, SMALL)
+    one.refuse_results(TENANT, SMALL, None)
     assert other.spend(TENANT, SMALL, Need.CORRECTION) == NOW + timedelta(hours=1)
     book.clock.advance(3601)
     assert other.spend(TENANT, SMALL, Need.CORRECTION) is None

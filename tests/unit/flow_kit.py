@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any
 
 import orjson
+import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
@@ -26,6 +27,7 @@ from adapter.domain.records import SITTING, Aggregate, Change, Ref
 from adapter.domain.steps import Hierarchy, ReadSchedule, Step
 from adapter.domain.version import Rank, Statement
 from adapter.flow.gate import Gate
+from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import Passes, Tenancy
 from adapter.flow.pacing import Pacer
 from adapter.ledger.database import Database
@@ -314,3 +316,12 @@ def learnt(**confirmed: object) -> Finding:
 def read(name: str = "a") -> ReadSchedule:
     """Return a step that reads."""
     return ReadSchedule(name)
+
+
+def due_in(desk: Desk) -> float | None:
+    """Return in how many seconds the sitting is due, None for not at all."""
+    assert desk.ledger.renew_leases(LEASE) == 0
+    with desk.database.transaction("test") as tx:
+        assert tx.connection.execute(sa.text("SELECT lease_by FROM work")).scalar_one() is None
+        moment = tx.connection.execute(sa.text("SELECT due_at FROM work")).scalar_one()
+    return None if moment is None else (datetime.fromisoformat(f"{moment}+00:00") - desk.clock()).total_seconds()

@@ -71,11 +71,13 @@ def test_sweeps_are_handed_out_over_the_day() -> None:
 
 def test_after_cirrus_own_refusal_nothing_is_spent_for_an_hour() -> None:
     """Its count and ours may differ; the reset ends it sooner."""
-    held = SMALL.refused(None, RESET)
+    held = SMALL.refused(None, RESET, None)
     assert SMALL.decide(held, Need.CORRECTION, RESET).again_at == RESET + timedelta(hours=1)
     assert SMALL.decide(held, Need.CORRECTION, RESET + timedelta(hours=1)).again_at is None
-    late = SMALL.refused(None, RESET - timedelta(minutes=10))
+    late = SMALL.refused(None, RESET - timedelta(minutes=10), None)
     assert SMALL.decide(late, Need.FIRST, RESET).again_at is None
+    named = SMALL.refused(None, RESET, 5.0)
+    assert SMALL.decide(named, Need.CORRECTION, RESET).again_at == RESET + timedelta(seconds=5)
 
 
 @given(

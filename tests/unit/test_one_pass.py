@@ -44,6 +44,7 @@ from tests.unit.flow_kit import (
     Desk,
     Office,
     desk_at,
+    due_in,
     learnt,
     office,
     read,
@@ -76,15 +77,6 @@ def run(running: Office) -> None:
     claim = claimed(running.desk)
     running.passes.run(claim)
     running.desk.ledger.let_go(claim)
-
-
-def due_in(desk: Desk) -> float | None:
-    """Return in how many seconds the sitting is due, None for not at all."""
-    assert desk.ledger.renew_leases(LEASE) == 0
-    with desk.database.transaction("test") as tx:
-        assert tx.connection.execute(sa.text("SELECT lease_by FROM work")).scalar_one() is None
-        moment = tx.connection.execute(sa.text("SELECT due_at FROM work")).scalar_one()
-    return None if moment is None else (datetime.fromisoformat(f"{moment}+00:00") - desk.clock()).total_seconds()
 
 
 def attempts(desk: Desk) -> int:
