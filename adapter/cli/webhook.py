@@ -1,13 +1,8 @@
 """`webhook`: the receiver of Cirrus' notices alone, in a process of its own, until SIGTERM."""
 
-import typer
-
 from adapter.app import build_webhook
-from adapter.cli.console import ConfigFile, Exit, complain, fail, settings
-from adapter.cli.run import log_uncaught, spare_the_collector
-from adapter.errors import AdapterError, ConfigurationError
-from adapter.observe.logging import configure
-from adapter.settings import Settings
+from adapter.cli.console import ConfigFile, fail, settings
+from adapter.cli.process import serve
 
 EXAMPLES = """Examples:
 
@@ -25,23 +20,5 @@ def webhook(*, config: ConfigFile = None) -> None:
     used at the start. The log is on stderr.
     """
     chosen = settings(config)
-    configure(chosen.observe.log_level, chosen.observe.log_format)
-    log_uncaught()
-    if not _run(chosen):
+    if not serve(chosen, lambda: build_webhook(chosen), ports="observe.port or webhook.port"):
         fail("not everything was stored in time; Cirrus sends it again")
-
-
-def _run(chosen: Settings) -> bool:
-    """Run until a signal; return whether everything was stored in time."""
-    try:
-        app = build_webhook(chosen)
-        spare_the_collector()
-        return app.run()
-    except ConfigurationError:
-        raise
-    except AdapterError as error:
-        complain(str(error))
-    except OSError as error:
-        # Of all that is opened, only the two ports are not wrapped in an error of ours.
-        complain(f"webhook.port or observe.port: cannot listen: {error.strerror or error}")
-    raise typer.Exit(Exit.UNAVAILABLE)

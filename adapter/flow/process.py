@@ -4,8 +4,6 @@ Shutdown goes with the flow, so that nothing is begun that cannot be finished: f
 taken, then no more work is claimed, then what was told is published, then the connections are closed.
 """
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -71,7 +69,6 @@ class App:
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
-        self._asked = threading.Event()
 
     @property
     def webhook_port(self) -> int | None:
@@ -91,7 +88,7 @@ class App:
         for _, loops in self._wiring.loops:
             for loop in loops:
                 loop.start()
-        _log.info("started", version=__version__, port=self.ops_port)
+        _log.info("started", version=__version__, port=self.ops_port, webhook_port=self.webhook_port)
 
     def _listen(self) -> None:
         if self._wiring.webhook is None:
@@ -101,16 +98,6 @@ class App:
         except OSError:
             self._wiring.ops.stop()
             raise
-
-    def run(self) -> bool:
-        """Run until SIGTERM or SIGINT; return whether everything was finished in time."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        self.start()
-        # A wait without a time-out would not let the signal's handler run on every platform.
-        while not self._asked.wait(1.0):
-            pass
-        return self.stop()
 
     def stop(self, seconds: float = DRAIN) -> bool:
         """Stop in the order of the flow; return whether everything was finished in time."""
@@ -141,10 +128,3 @@ class App:
     def _close_convergers(self) -> None:
         for converger in self._wiring.convergers:
             converger.close()
-
-    def _on_signal(self, number: int, _frame: object) -> None:
-        if self._asked.is_set():
-            # The second signal: somebody is in a hurry. Whatever is under way is found by read-back.
-            os._exit(128 + number)
-        _log.info("stopping", signal=signal.Signals(number).name)
-        self._asked.set()

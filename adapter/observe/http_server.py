@@ -82,9 +82,13 @@ class HttpServer:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Listen and serve; port 0 takes any free port. Raises `OSError` when the port cannot be had."""
+        """Listen and serve; port 0 takes any free port. Raises `OSError`, which names it, when it cannot be had."""
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
-        listening = socket.create_server(self._address, family=family)
+        try:
+            listening = socket.create_server(self._address, family=family)
+        except OSError as error:
+            host, port = self._address
+            raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror or error}") from error
         self._address = (self._address[0], listening.getsockname()[1])
         self._server = create_server(
             self._app,

@@ -1,8 +1,5 @@
 """The receiver alone in a process of its own, for a host that only the internet and the ledger can be reached from."""
 
-import os
-import signal
-import threading
 from dataclasses import dataclass
 
 import structlog
@@ -29,7 +26,6 @@ class WebhookApp:
 
     def __init__(self, wiring: WebhookWiring) -> None:
         self._wiring = wiring
-        self._asked = threading.Event()
 
     @property
     def port(self) -> int:
@@ -52,16 +48,6 @@ class WebhookApp:
             raise
         _log.info("started", version=__version__, port=self.ops_port, webhook_port=self.port)
 
-    def run(self) -> bool:
-        """Run until SIGTERM or SIGINT; return whether everything that had come was stored in time."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        self.start()
-        # A wait without a time-out would not let the signal's handler run on every platform.
-        while not self._asked.wait(1.0):
-            pass
-        return self.stop()
-
     def stop(self) -> bool:
         """Stop from the outside inwards; return whether everything that had come was stored in time."""
         finished = self._wiring.webhook.stop()
@@ -69,10 +55,3 @@ class WebhookApp:
         self._wiring.ledger.close()
         _log.info("stopped", finished=finished)
         return finished
-
-    def _on_signal(self, number: int, _frame: object) -> None:
-        if self._asked.is_set():
-            # The second signal: somebody is in a hurry. What was not answered with 200 is sent again.
-            os._exit(128 + number)
-        _log.info("stopping", signal=signal.Signals(number).name)
-        self._asked.set()

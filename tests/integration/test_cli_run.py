@@ -96,7 +96,7 @@ def test_a_ledger_that_is_not_migrated_is_refused(tmp_path: Path, amqp_url: str,
     done = kit.command("run", file=file)
     assert done.returncode == 4
     assert error_lines(done) == [
-        "error: the ledger is at migration none, this version needs 0001; run: cirrus-adapter ledger migrate"
+        "error: the ledger is at migration none, this version needs 0002; run: cirrus-adapter ledger migrate"
     ]
 
 
@@ -155,7 +155,7 @@ def test_what_nobody_catches_is_logged_and_masked(where: str) -> None:
     """An uncaught exception is one line of JSON without a mail address, in every thread."""
     script = f"""
 import threading
-from adapter.cli.run import log_uncaught
+from adapter.cli.process import log_uncaught
 from adapter.observe.logging import configure
 configure("info", "json")
 log_uncaught()

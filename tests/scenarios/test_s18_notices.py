@@ -6,28 +6,15 @@ from datetime import timedelta
 
 import orjson
 import pytest
-import requests
 
 from tests.scenarios.conftest import Begin
-from tests.scenarios.exams import publish, sat
+from tests.scenarios.exams import announce, publish, sat, thin
 from tests.scenarios.sis import candidate
 from tests.scenarios.world import World
 
 PEOPLE = tuple(f"p{number}" for number in range(12))
 SOON = 2 / 3600
 """Hours until results that are missing are looked for."""
-
-
-def announce(url: str, body: object, **headers: str) -> int:
-    """Send a notice as Cirrus would, and return the HTTP status of the answer."""
-    raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    given = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.post(url, data=raw, headers=given, timeout=10).status_code
-
-
-def thin(who: str, exam: str = "exam") -> dict[str, str]:
-    """Return a notice that names a result and nothing else."""
-    return {"CandidateExtId": candidate(who), "ScheduleExtId": exam}
 
 
 def test_repeated_and_shuffled_notices_are_one_result_each(begin: Begin) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from adapter.cirrus.client import ClientOptions
 from adapter.domain import steps
-from adapter.domain.allowance import Need
 from adapter.domain.answers import (
     Absent,
     Accepted,
@@ -22,7 +21,6 @@ from adapter.domain.answers import (
     Phrase,
     Refused,
     Remark,
-    ResultsSeen,
     ScheduleSeen,
     Seated,
     Throttled,
@@ -35,12 +33,10 @@ STARTUP = "/delivery/external-login?session=" + "1e" * 32
 READ_USER = steps.ReadCandidate("c1")
 READ_SCHEDULE = steps.ReadSchedule("S-1")
 READ_ATTEMPTS = steps.ReadAttempts("S-1")
-READ_RESULTS = steps.ReadResults("c1", "S-1", None, Need.FIRST)
 LIST = steps.ListCandidates("S-1", ("c1", "c2", "c3"))
 UNLIST = steps.UnlistCandidates("S-1", ("c1", "c2", "c3"))
 ACTIVATE = steps.ActivateSchedule("S-1")
 
-A_RESULT = {"ScheduleExtId": "S-1", "Score": 7}
 USER = {
     "ExternalId": "c1",
     "LastName": "Lovelace",
@@ -381,47 +377,3 @@ def test_a_redirect_is_not_followed() -> None:
             assert client.perform(ACTIVATE) == Garbled(307)
             assert len(stage.requests) == 1
         assert elsewhere.requests == []
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"Success": False, "Errors": [{"Code": 202, "Error": "User not found"}]}, 400),
-        ({"Success": False, "Errors": "Results are not found"}, 400),
-        ({"Message": "Published candidate result not found"}, 400),
-        (b"", 200),
-    ],
-)
-def test_no_results_are_an_answer(body: object, status: int) -> None:
-    """How Cirrus says that nothing is published is UNSEEN (9.1); every way it may is understood."""
-    assert answer(READ_RESULTS, body, status) == Accepted(Absent())
-
-
-@pytest.mark.parametrize(
-    "body", [{"Results": [{"ScheduleExtId": "S-1", "Score": 7}]}, [{"ScheduleExtId": "S-1", "Score": 7}]]
-)
-def test_results_are_read_without_an_envelope(body: object) -> None:
-    """E5: an object, or an array, of no envelope."""
-    said = answer(READ_RESULTS, body)
-    assert isinstance(said, Accepted)
-    assert isinstance(said.content, ResultsSeen)
-    assert [(one.schedule_id, one.score) for one in said.content.results] == [("S-1", 7.0)]
-
-
-def test_a_result_in_an_unknown_structure_is_no_outage() -> None:
-    """It is kept for people to look at, and the tenant goes on."""
-    said = answer(READ_RESULTS, {"Strange": {"Thing": 1}})
-    assert said == Accepted(ResultsSeen((), {"Strange": {"Thing": 1}}))
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"Message": "Too many requests"}, 429),
-        ({"Message": "The daily limit of calls to [results] has been exceeded"}, 400),
-        ({"Success": False, "Errors": "Daily quota exceeded"}, 200),
-    ],
-)
-def test_a_spent_allowance_is_told_from_a_refusal(body: object, status: int) -> None:
-    """The answer to a call too many is UNSEEN (9.1)."""
-    assert answer(READ_RESULTS, body, status) == Throttled(None)
