@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from adapter.domain.findings import Handed, Waits
+from adapter.domain.allowance import Need
+from adapter.domain.findings import Document, Handed, Waits
+from adapter.domain.notices import Arrival, Named
+from adapter.domain.records import RESULT, Record, Ref
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.sealing import Seal
+from handlers.results.hear import hear
 from tests.contract.ledger_kit import (
     LEASE,
+    POLICIES,
     TENANT,
     Book,
     book_at,
@@ -31,8 +36,9 @@ from tests.contract.ledger_kit import (
     task,
 )
 
-FINE = re.compile(r"(SCAN|SEARCH) (json_each|outbox USING INDEX outbox_pending|constant|sqlite_schema)")
-"""What may be read from one end: parameters, and what waits to be published, in its order."""
+IN_ORDER = "outbox USING INDEX outbox_pending|notices USING INDEX notices_new"
+FINE = re.compile(rf"(SCAN|SEARCH) (json_each|{IN_ORDER}|constant|sqlite_schema)")
+"""What may be read from one end: parameters, and what waits to be published or understood, in its order."""
 
 WHOLE_KIND = re.compile(r"sqlite_autoindex_(records|work)_1 \(tenant=\? AND kind=\?\)")
 
@@ -86,6 +92,23 @@ def play(book: Book, ledger: Ledger) -> None:
             ledger.load(claim)
         ledger.renew_leases(LEASE)
         release(ledger, claim)
+    play_results(book, ledger)
     pending = ledger.claim_outbox(10, LEASE)
     ledger.mark_published([], [(item.seq, "returned") for item in pending])
     ledger.mark_published([item.seq for item in pending], [])
+
+
+def play_results(book: Book, ledger: Ledger) -> None:
+    """Let results be announced, by candidate and by attempt, and be read within the allowance."""
+    named = {b"1": Named("Canna", "Sa"), b"2": Named(attempt_id="x1")}
+    ledger.keep_notices([Arrival(TENANT, body, "text/plain") for body in (*named, b"3")])
+    ledger.digest_notices(10, lambda _, body: (named[body],) if body in named else "no", hear, POLICIES)
+    book.clock.advance(60)
+    for claim in ledger.claim(TENANT, 10, LEASE):
+        ledger.load(claim)
+        ledger.spend(TENANT, POLICIES[TENANT].results.allowance, Need.FIRST)
+        ref = Ref(RESULT, f"{claim.ref.key}/Canna")
+        first = Record(ref, home=claim.ref)
+        record(ledger, claim, finding(ref, first=first, documents=(Document("booking/b1", 1, None, {}),)))
+        release(ledger, claim)
+    ledger.documents(TENANT, Ref(RESULT, "Sa/Canna"))
