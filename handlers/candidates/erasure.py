@@ -4,8 +4,10 @@ A result that comes after its candidate is gone belongs to nobody (S25). When no
 is asked to delete the user in Cirrus; nothing of this candidate is made or changed there any more.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from adapter.domain.findings import Finding, Handed, Plan, Settled, Task, Waits
 from adapter.domain.policy import Policy
@@ -52,7 +54,8 @@ def erase(aggregate: Aggregate, record: Record, now: datetime) -> Plan:
     """Ask a person to erase the candidate, until Cirrus no longer knows the user."""
     known = record.confirmed
     mine = [task for task in aggregate.tasks if task.name == ERASE_PERSON]
-    gone = record.external_id is None or bool((known.get("seen") or {}).get("absent"))
+    seen: Mapping[str, Any] | None = known.get("seen")
+    gone = record.external_id is None or (seen is not None and bool(seen.get("absent")))
     if gone:
         told = tuple(said.closed(record, task.ref, task.id, task.name) for task in mine)
         closes = tuple(task.name for task in mine)
