@@ -156,8 +156,8 @@ class Report:
             "sandbox alone": f"without latency {sandbox.calls_per_second:,.0f} calls a second with one candidate, "
             f"{sandbox.seats_per_second:,.0f} candidates a second in full calls",
             "webhook": f"{self.notices.notices:,} notices from {self.notices.clients} clients, sealed, in a process of "
-            f"its own; half of them (99 %) answered in {self.notices.p50_ms:.1f} ({self.notices.p99_ms:.0f}) ms at full "
-            f"throttle, in {self.notices.paced_p50_ms:.1f} ({self.notices.paced_p99_ms:.0f}) ms at "
+            f"its own; half of them (99 %) are answered in {self.notices.p50_ms:.1f} ({self.notices.p99_ms:.0f}) ms at "
+            f"full throttle, in {self.notices.paced_p50_ms:.1f} ({self.notices.paced_p99_ms:.0f}) ms at "
             f"{self.notices.paced_per_second:g} a second",
             "runs of each": str(len(self.adapter)),
         }
