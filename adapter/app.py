@@ -152,7 +152,7 @@ class _Builder:
         if webhook is None:
             raise ConfigurationError(
                 "tenants",
-                "no tenant has a section `webhook`",
+                "no tenant has a secret for its webhook",
                 "say in [tenants.<slug>.webhook] how notices prove themselves",
             )
         checks = {"ledger": self._ledger_problem, "webhook": webhook.problem}

@@ -13,8 +13,9 @@ from adapter.domain.version import Rank, Statement, Version, utc_text
 EXAM = "exam"
 NOTICE = "notice"
 
-READ_BY = timedelta(days=14)
-"""How long after the exam results count as urgent as a booking for an exam that starts now: marking takes its time."""
+READ_BY = timedelta(days=60)
+"""How long after an exam its results are as urgent as a booking for an exam that starts at that moment. Longer than
+marking takes, so that of several exams the oldest comes first, and bookings before all of them."""
 
 
 def hear(notice: Notice) -> Change:

@@ -41,7 +41,7 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     moments = [ready_at(wish, now, policy) for wish in pending]
     moments += [moment for moment in (asked, *_turns(view, now, policy)) if moment is not None]
     look_again = min((moment for moment in moments if moment > now), default=None)
-    return Plan(tuple(steps[:MOST_STEPS]), tuple(findings), look_again)
+    return Plan(tuple(dict.fromkeys(steps))[:MOST_STEPS], tuple(findings), look_again)
 
 
 def ready_at(wish: Wish, now: datetime, policy: Policy) -> datetime:
@@ -70,7 +70,8 @@ def _readings(view: ResultList, ready: Iterable[Wish], policy: Policy) -> Iterat
         failed = wish.reading.failed if wish.reading is not None else 0
         return (need_of(wish.member), failed, utc_time(wish.said.data["at"]), wish.member.ref.key)
 
-    yield from dict.fromkeys(step for wish in sorted(ready, key=order) for step in _reading(view, wish, policy))
+    for wish in sorted(ready, key=order):
+        yield from _reading(view, wish, policy)
 
 
 def _reading(view: ResultList, wish: Wish, policy: Policy) -> Iterator[ReadResults]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, assert_never
 
+from adapter.domain.allowance import Need
 from adapter.domain.answers import Accepted, AttemptsSeen, Receipt, ResultsSeen
 from adapter.domain.findings import Continues, Dismissed, Document, Finding, Settled, State
 from adapter.domain.outcomes import Outcome
@@ -16,7 +17,7 @@ from handlers import said
 from handlers.results import tasks
 from handlers.results.attendance import read_attendance
 from handlers.results.attribution import Attributed, attribute, orphan_part
-from handlers.results.sweep import current_look
+from handlers.results.sweep import FOUND, LOOK_FAILED, LOOKED, current_look
 from handlers.results.telling import Telling, tell, withdraw
 from handlers.results.view import Reading, ResultList, Wish, candidate_of, first_record, wishes_of
 
@@ -109,7 +110,8 @@ class _Answer:
         if not given and not found.told and document is not None and self._answered:
             found.documents.append(Document(UNREAD, 1, None, {"document": document}))
         yield self._finding(found, readings, shown=bool(given))
-        if found.tellings and self.view.root is not None and not self.member.confirmed.get("told"):
+        first = self.step.need is Need.FIRST and bool(found.tellings)
+        if first and self.view.root is not None:
             heard = {**self.view.root.confirmed, "heard_at": utc_text(self.receipt.at)}
             yield Finding(self.view.root.ref, Continues(), confirmed=heard)
 
@@ -156,7 +158,8 @@ class _Answer:
         return readings
 
     def _finding(self, found: "_Found", readings: dict[str, dict[str, Any]], *, shown: bool) -> Finding:
-        confirmed = {**self._looked(), "told": found.told, "readings": readings}
+        by_look = self.step.need is Need.SWEEP and bool(found.tellings)
+        confirmed = {**self._looked(found=by_look), "told": found.told, "readings": readings}
         still_wished = any(wishes_of(replace(self.member, confirmed=confirmed)))
         state: State = Continues() if still_wished else Settled()
         kinds = [telling.outcome.type.split(".")[2] for telling in found.tellings]
@@ -193,20 +196,22 @@ class _Answer:
             readings[wish.facet] = _plain(replace(held, at=self.receipt.at, failed=held.failed + 1))
         confirmed = {**self.member.confirmed, "readings": readings}
         if not self._answered:
-            confirmed["look_failed"] = int(self.member.confirmed.get("look_failed", 0)) + 1
+            confirmed[LOOK_FAILED] = int(self.member.confirmed.get(LOOK_FAILED, 0)) + 1
         return Finding(self.member.ref, Continues(), confirmed=confirmed, first=self.member, note="no answer")
 
     def _refused(self, reason: Reason) -> Finding:
         readings = self._readings(empty=True, changed=False)
         done = {wish.facet: {**readings[wish.facet], "done": True} for wish in self._answered}
-        confirmed = {**self._looked(), "readings": {**readings, **done}}
+        confirmed = {**self._looked(found=False), "readings": {**readings, **done}}
         return Finding(self.member.ref, Dismissed(reason), confirmed=confirmed, first=self.member, note=reason.code)
 
-    def _looked(self) -> dict[str, Any]:
-        """Note in which look a candidate was asked for, whatever the reason for asking."""
+    def _looked(self, *, found: bool) -> dict[str, Any]:
+        """Note in which look a candidate was asked for, whatever the reason for asking, and whether that has found."""
         look = current_look(self.view, self.receipt.at, self.policy)
-        known = {name: value for name, value in self.member.confirmed.items() if name != "look_failed"}
-        return known if look is None else {**known, "looked": look.name}
+        known = {name: value for name, value in self.member.confirmed.items() if name != LOOK_FAILED}
+        if look is None:
+            return known
+        return {**known, LOOKED: look.number} | ({FOUND: look.number} if found else {})
 
 
 @dataclass(slots=True)

@@ -1,8 +1,10 @@
 """The sweep: results that nobody has announced are looked for now and then, since a notice can be lost.
 
-Polling is against Cirrus' fair use (cirrus-api.md section 11), so a sweep asks as little as it can. As long as no
-result of an exam is known, one candidate is asked for at each look: an exam's results are mostly published together.
-Once one is known, all others are asked for, after as long as Cirrus goes on repeating its notices.
+Polling is against Cirrus' fair use (cirrus-api.md section 11), so a sweep asks as little as it can. It begins with one
+candidate: an exam's results are mostly published together, so what is there for one is there for most. Everybody else
+who is missing is asked for when that one has a result, or when most of the exam's results have been told already:
+then notices were lost. There is a look on each of some days, and one after the first result that is heard of, after
+as long as Cirrus goes on repeating its notices; nobody is asked for twice in a look.
 """
 
 from collections.abc import Sequence
@@ -10,22 +12,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapter.domain.policy import Policy
-from adapter.domain.version import utc_text
-from handlers.results.view import Booked, ResultList, told_bookings
+from handlers.results.view import Booked, ResultList
+
+LOOKED, FOUND, LOOK_FAILED = "looked", "found", "look_failed"
+"""What a result's record notes: the last look in which it was asked for, the one in which it was found, and how often
+asking had no answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The newest look that is due: since when, and its name; a candidate is asked for once in each."""
+    """One look: since when it is due, and its number; the later a look, the higher."""
 
     since: datetime
-    name: str
+    number: int
 
 
 def current_look(view: ResultList, now: datetime, policy: Policy) -> Look | None:
     """Return the look to be made now, None before the first."""
-    looks = [look for look in _looks(view, policy) if look.since <= now]
-    return max(looks, key=lambda look: (look.since, look.name), default=None)
+    return max((look for look in _looks(view, policy) if look.since <= now), key=lambda look: look.number, default=None)
 
 
 def next_look(view: ResultList, now: datetime, policy: Policy) -> datetime | None:
@@ -38,30 +42,30 @@ def to_ask(view: ResultList, now: datetime, policy: Policy) -> Sequence[Booked]:
     look = current_look(view, now, policy)
     if look is None or (missing := view.missing) == ():
         return ()
-    unasked = [booked for booked in missing if _asked_in(view, booked) != look.name]
-    if any(told_bookings(member) for member in view.results.values()):
-        return sorted(unasked, key=lambda booked: _failures(view, booked))
+    unasked = [booked for booked in missing if _noted(view, booked, LOOKED) < look.number]
+    found = any(int(member.confirmed.get(FOUND, 0)) >= look.number for member in view.results.values())
+    if found or len(missing) * 2 <= len(view.expected):
+        return sorted(unasked, key=lambda booked: _noted(view, booked, LOOK_FAILED))
     if len(unasked) < len(missing):
         return ()
     # Another one at each look, for the first may be the one without a result.
-    return (missing[sum(map(ord, look.name)) % len(missing)],)
+    return (missing[look.number % len(missing)],)
 
 
 def _looks(view: ResultList, policy: Policy) -> list[Look]:
+    """Return the looks: on each day that is set an even one, and between two such days at most one odd one.
+
+    Results may be published one by one: each that is heard of puts the odd look off, and none makes another one.
+    """
     if view.end is None:
         return []
-    looks = [Look(view.end + after, f"look {number}") for number, after in enumerate(policy.results.looks, start=1)]
+    looks = [Look(view.end + after, 2 * number) for number, after in enumerate(policy.results.looks, start=1)]
     if view.heard_at is not None:
         since = max(view.end, view.heard_at + policy.results.missing_after)
-        looks.append(Look(since, f"after {utc_text(view.heard_at)}"))
+        looks.append(Look(since, 2 * sum(look.since <= since for look in looks) + 1))
     return looks
 
 
-def _asked_in(view: ResultList, booked: Booked) -> str | None:
+def _noted(view: ResultList, booked: Booked, what: str) -> int:
     member = view.results.get(booked.candidate_id or "")
-    return member.confirmed.get("looked") if member is not None else None
-
-
-def _failures(view: ResultList, booked: Booked) -> int:
-    member = view.results.get(booked.candidate_id or "")
-    return int(member.confirmed.get("look_failed", 0)) if member is not None else 0
+    return int(member.confirmed.get(what, 0)) if member is not None else 0

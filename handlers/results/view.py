@@ -125,7 +125,7 @@ class ResultList:
 
     @property
     def heard_at(self) -> datetime | None:
-        """When the newest first result was read: from then on, others that are missing may have been lost."""
+        """When the newest first result was read that was announced: others that are missing may have been lost."""
         at = self.root.confirmed.get("heard_at") if self.root is not None else None
         return None if at is None else utc_time(at)
 

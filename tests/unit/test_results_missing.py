@@ -9,7 +9,7 @@ from adapter.domain.answers import Answer, AttemptSeen, Phrase, ResultSeen
 from adapter.domain.policy import Policy, ResultPolicy
 from adapter.domain.records import RESULT_LIST, Record, Ref, Status
 from adapter.domain.steps import ReadAttempts, Step
-from tests.unit.builders import START, booking_cancelled, exam_cancelled
+from tests.unit.builders import START, booked, booking_cancelled, exam_cancelled
 from tests.unit.pure_cirrus import PureCirrus, refused
 from tests.unit.pure_office import Office, settled
 from tests.unit.results_kit import DAY, END, HOUR, PASSED, over, publish, readings, sat
@@ -197,3 +197,39 @@ def test_versions_of_a_result_are_told_in_their_order() -> None:
     assert [o.data["resultVersion"] for o in told] == [1, 2, 3, 4]
     for earlier, later in pairwise(told):
         assert later.data["supersedes"] == str(earlier.id("uni.example"))
+
+
+def test_results_that_are_published_one_by_one_are_not_asked_for_each_time() -> None:
+    """An examiner publishes a few a day: each first result is no reason to ask for all that are not marked yet."""
+    people = [f"{number:02}" for number in range(40)]
+    office = over(*people)
+    for day in range(15):
+        for who in people[2 * day : 2 * day + 2]:
+            publish(office, who, PASSED)
+        office.work(until=END + (day + 1) * DAY)
+    swept = [step for step in readings(office) if step.need is Need.SWEEP]
+    assert len(office.told("result.published")) == 30
+    assert len(swept) <= 2 * len(people)
+
+
+def test_when_half_of_the_notices_are_lost_one_answer_is_enough_to_ask_for_the_rest() -> None:
+    """The receiver was down for a part of them."""
+    people = [f"{number:02}" for number in range(20)]
+    office = over(*people)
+    for who in people[:6]:
+        publish(office, who, PASSED)
+    for who in people[6:]:
+        office.cirrus.results["o1", f"s{who}"] = (PASSED,)
+    office.work(until=office.now + MISSING_AFTER + HOUR)
+    assert len(office.told("result.published")) == 20
+    assert len(readings(office)) == 20
+
+
+def test_two_bookings_of_one_candidate_are_one_reading() -> None:
+    """Without attempt ids one answer is about both."""
+    office = over("a", "b")
+    office.hear(booked("z", "a", attempt=2, minute=9))
+    office.records[Ref("booking", "bz")] = replace(office.booking("z"), confirmed={"seat": True}, status=Status.SETTLED)
+    publish(office, "b", PASSED)
+    office.work(until=office.now + MISSING_AFTER + HOUR)
+    assert [step.candidate_id for step in readings(office)] == ["sb", "sa"]

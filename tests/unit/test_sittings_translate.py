@@ -54,7 +54,7 @@ def test_a_sitting_is_scheduled(kind: str) -> None:
     }
     assert (found[TIMETABLE].ref, found[TIMETABLE].external_id, found[TIMETABLE].deadline) == (O1, "o1", START)
     assert found[LIFE].statement.data == {"canceled": False, "reason": None}
-    assert (found[EXAM].ref, found[EXAM].deadline) == (Ref(RESULT_LIST, "o1"), START + timedelta(hours=3, days=14))
+    assert (found[EXAM].ref, found[EXAM].deadline) == (Ref(RESULT_LIST, "o1"), START + timedelta(hours=3, days=60))
     assert found[EXAM].statement.data == {"end": "2026-10-20T12:00:00Z"}
 
 
