@@ -99,7 +99,7 @@ def digest(
     ]
     if incoming:
         store_batch(tx, incoming, policies)
-    _mark(tx, [each.seq for each, _ in understood], refused)
+    _mark(tx, {each.seq: policies[each.tenant].results.keep_raw for each, _ in understood}, refused)
     return Digested(len(understood), len(refused))
 
 
@@ -183,10 +183,13 @@ def _completed(tx: Transaction, tenant: str, named: Named) -> Named:
     return Named(candidate_id=candidate_id, schedule_id=schedule_id, attempt_id=named.attempt_id)
 
 
-def _mark(tx: Transaction, understood: Sequence[int], refused: Mapping[int, str]) -> None:
-    if understood:
-        done = notices.update().where(among(notices.c.seq, understood))
-        tx.connection.execute(done.values(state=UNDERSTOOD))
+def _mark(tx: Transaction, understood: Mapping[int, bool], refused: Mapping[int, str]) -> None:
+    """Mark what was looked at; of what was understood the body is kept only where that is wanted."""
+    for kept in (True, False):
+        mine = [seq for seq, keep_raw in understood.items() if keep_raw is kept]
+        done: dict[str, object] = {"state": UNDERSTOOD} if kept else {"state": UNDERSTOOD, "body": b"", "sealed": False}
+        if mine:
+            tx.connection.execute(notices.update().where(among(notices.c.seq, mine)).values(done))
     for reason in sorted(set(refused.values())):
         mine = [seq for seq, why in refused.items() if why == reason]
         tx.connection.execute(

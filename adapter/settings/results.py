@@ -59,8 +59,8 @@ class ResultSettings(Section):
     """Minutes for which a result that was told has to be gone, and be gone again, before it counts as withdrawn."""
 
     keep_raw: bool = True
-    """Keep what Cirrus answers beside each version of a result, for as long as its structure is not confirmed; sealed
-    where ledger.seal_key is set."""
+    """Keep notices, and what Cirrus answers beside each version of a result, for as long as their structure is not
+    confirmed; sealed where ledger.seal_key is set."""
 
     fields: Mapping[str, tuple[FieldName, ...]] = Field(
         default_factory=dict[str, tuple[str, ...]],

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 
 from adapter.domain.findings import Continues, Document, Settled
 from adapter.domain.notices import Arrival, Named
+from adapter.domain.policy import ResultPolicy
 from adapter.domain.records import RESULT, RESULT_LIST, Record, Ref
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.retention import Retention
@@ -100,6 +101,17 @@ def test_what_cannot_be_understood_is_kept_and_shown(book: Book) -> None:
     (kept,) = ledger.notices("unreadable")
     assert (kept.tenant, kept.body, kept.reason) == (TENANT, b"gibberish", "it is not three words")
     assert ledger.count((TENANT,)).notices == {"new": 0, "unreadable": 1}
+
+
+@pytest.mark.parametrize("keep_raw", [True, False])
+def test_the_body_of_a_notice_is_kept_only_as_long_as_that_is_wanted(book: Book, keep_raw: bool) -> None:
+    """Until the structure is confirmed; what could not be understood is kept in any case."""
+    ledger = book.worker()
+    arrive(ledger, "Sexam Canna -", "gibberish")
+    policy = replace(POLICIES[TENANT], results=ResultPolicy(keep_raw=keep_raw))
+    ledger.digest_notices(10, names, hear, {TENANT: policy})
+    assert [kept.body for kept in ledger.notices("understood")] == [b"Sexam Canna -" if keep_raw else b""]
+    assert [kept.body for kept in ledger.notices("unreadable")] == [b"gibberish"]
 
 
 def test_unreadable_notices_are_looked_at_again_on_demand(book: Book) -> None:
