@@ -1,3 +1,21 @@
-"""What every test needs: the plug-in that lends real servers. Anything else belongs beside the tests that use it."""
+"""What every test needs: the plug-in that lends real servers, and loggers that no test can spoil for the next."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+import structlog
 
 pytest_plugins = ["tests.services.fixtures"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fresh_loggers() -> Iterator[None]:
+    """Keep loggers from remembering the level and the stream of whichever test has used them first."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(structlog, "configure", partial(_configured, structlog.configure))
+        yield
+
+
+def _configured(configure: Callable[..., None], **chosen: object) -> None:
+    configure(**{**chosen, "cache_logger_on_first_use": False})

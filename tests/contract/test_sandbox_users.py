@@ -12,7 +12,18 @@ def test_a_user_is_shown_with_every_documented_field() -> None:
         user = answer["Content"]["User"]
         assert user["UserName"] == "u1"
         assert user["ReasonableAdjustmentPercentage"] == 25
-        assert {"Photo", "CountryCode", "DisableLogin", "Labels", "AllowedIpAddresses", "Hierarchies"} <= user.keys()
+        assert {"Photo", "CountryCode", "DisableLogin", "Labels", "AllowedIpAddresses"} <= user.keys()
+        assert user["Hierarchies"] == []
+
+
+def test_a_membership_is_shown_with_every_right() -> None:
+    """S-USER-GET: rights that were not given are shown as withheld; a membership in nothing is refused."""
+    with running() as cirrus:
+        cirrus.user("u1", Hierarchies=[{"ExternalId": "g1", "IsCoordinator": True}])
+        shown = cirrus.call("GET", "/user/u1").json()["Content"]["User"]["Hierarchies"]
+        withheld = {"IsAdministrator": False, "HasViewReportsPermissions": False, "HasReScoringPermissions": False}
+        assert shown == [{"ExternalId": "g1", "IsCoordinator": True} | withheld]
+        assert cirrus.user("u2", Hierarchies=[{"IsCoordinator": True}]).status_code == 400
 
 
 def test_external_id_and_user_name_are_both_unique() -> None:

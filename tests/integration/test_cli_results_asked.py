@@ -135,7 +135,7 @@ def test_without_calls_it_is_told_when_the_rest_is_read(past: Past) -> None:
     assert (bill["asked"], bill["granted"], bill["left"]) == (3, 1, 301)
     said = kit.invoke("results", "fetch", file=past.file).stderr.splitlines()
     assert said[2] == (f"{kit.TENANT}: the other 2 are read after {bill['resets_at']}, as far as others leave calls")
-    past.ledger.refuse_results(kit.TENANT, allowance)
+    past.ledger.refuse_results(kit.TENANT, allowance, None)
     bill = asked(past, "--dry-run")
     assert bill["granted"] == 0
     assert bill["refused_until"] > utc_text(past.clock.now)

@@ -48,7 +48,10 @@ def test_an_exam_and_a_booking_go_all_the_way(settings: Path, amqp_url: str, san
             told.extend(event["type"] for event in kit.heard(amqp_url))
             return "cirrus.booking.confirmed.v1" in told and "cirrus.exam.confirmed.v1" in told
 
-        wait_until(confirmed, patience=30, what="confirmed")
+        try:
+            wait_until(confirmed, patience=30, what="confirmed")
+        except TimeoutError:
+            pytest.fail(f"not confirmed: {told}\n{adapter.text()}")
         code, _ = adapter.terminate()
         assert code == 0, adapter.text()
         assert adapter.logged("stopped")[0]["finished"] is True

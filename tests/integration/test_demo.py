@@ -133,9 +133,12 @@ def test_on_a_terminal_it_is_a_live_page_that_ctrl_c_ends(tmp_path: Path) -> Non
     """The page is drawn while the day goes on; Ctrl-C ends it in a few seconds with 130, and leaves no file."""
     screen, terminal = pty.openpty()
     ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+    # Whoever runs the tests in the background may have had Ctrl-C ignored, which a child would inherit.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         PROGRAM, cwd=tmp_path, env=environment(tmp_path), stdin=terminal, stdout=terminal, stderr=terminal
     ) as process:
+        signal.signal(signal.SIGINT, ours)
         os.close(terminal)
         try:
             seen = drawn(screen, "The rush: two exams", PATIENCE)

@@ -116,14 +116,7 @@ def _check(tenant: Tenant, row: Row, schedule: Schedule | None, taken: dict[str,
 def _ensure_user(tenant: Tenant, row: Row, group: Group) -> User:
     known = tenant.user(row.external_id)
     if known is None:
-        membership = {
-            "ExternalId": group.external_id,
-            "IsCoordinator": False,
-            "IsAdministrator": False,
-            "HasViewReportsPermissions": False,
-            "HasReScoringPermissions": False,
-        }
-        profile = row.profile | {"Hierarchies": [membership]}
+        profile = row.profile | {"Hierarchies": [users.membership(group.external_id)]}
         return users.add(tenant, row.external_id, row.username or row.external_id, profile)
     if tenant.options.existing_users == "overwritten":
         users.rename(tenant, known, known.external_id, row.username or known.username)

@@ -1,7 +1,7 @@
 """The rules of users (§1): unique external id and user name, and a trash can that blocks both."""
 
 from adapter.cirrus.sandbox.answers import Answer, Json, Refusal, content, done
-from adapter.cirrus.sandbox.reading import external_id, flag, number, parse_object, required_text, text
+from adapter.cirrus.sandbox.reading import external_id, flag, number, parse_object, required_text, rows, text
 from adapter.cirrus.sandbox.routing import Call
 from adapter.cirrus.sandbox.state import Tenant, User
 
@@ -28,6 +28,8 @@ _TEXTS = {
     "CellularPhone": 50,
 }
 _FLAGS = ("SpecialNeeds", "EnableReadSpeaker", "DisableLogin", "DisablePasswordReset")
+_GROUP_LIMIT = 64
+_RIGHTS = ("IsCoordinator", "IsAdministrator", "HasViewReportsPermissions", "HasReScoringPermissions")
 _LISTS = ("Labels", "AllowedIpAddresses", "Hierarchies")
 _ORDER = (*_TEXTS, "SpecialNeeds", "ReasonableAdjustmentPercentage", *_FLAGS[1:], *_LISTS)
 
@@ -86,12 +88,21 @@ def read_profile(body: Json) -> Json:
     profile: Json = {key: text(body, key, limit) for key, limit in _TEXTS.items() if key in body}
     profile |= {key: flag(body, key) or False for key in _FLAGS if key in body}
     profile |= {key: body[key] or [] for key in _LISTS if key in body}
+    if "Hierarchies" in body:
+        profile["Hierarchies"] = [
+            membership(required_text(given, "ExternalId", _GROUP_LIMIT), given) for given in rows(body, "Hierarchies")
+        ]
     percentage = number(body, "ReasonableAdjustmentPercentage")
     if percentage is not None:
         if profile.get("SpecialNeeds") is not True:
             raise Refusal("ReasonableAdjustmentPercentage can only be set when SpecialNeeds is true")
         profile["ReasonableAdjustmentPercentage"] = percentage
     return profile
+
+
+def membership(group_id: str, given: Json | None = None) -> Json:
+    """Return that a user belongs to a hierarchy, with every right that was not given shown as withheld (S-USER-GET)."""
+    return {"ExternalId": group_id} | dict.fromkeys(_RIGHTS, False) | (given or {})
 
 
 def apply_profile(user: User, profile: Json) -> None:
