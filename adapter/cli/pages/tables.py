@@ -38,7 +38,9 @@ def events_page() -> str:
         "CloudEvents 1.0. The routing key is `<tenant>.<type>`. Each event says the whole state of its object, may "
         "come more than once and in any order. The same as AsyncAPI: [asyncapi.yaml](asyncapi.yaml). "
         "`cirrus-adapter events validate` checks events against it.",
-        "## From the SIS\n\nFields in bold are required.\n",
+        "## From the SIS\n\nPublish persistent messages with publisher confirms, and publish again what is not "
+        "confirmed: a quorum queue may lose what is unconfirmed when the channel closes. What comes twice is harmless. "
+        "Fields in bold are required.\n",
         table(("Type", "Data", "What it brings about", "Schema", "Example"), received),
         "\n## To the SIS and others\n",
         table(("Type", "Data", "What it tells", "Schema"), sent),
