@@ -7,7 +7,7 @@ from adapter.cirrus.sandbox.reading import written
 from adapter.cirrus.sandbox.routing import Call
 from adapter.cirrus.sandbox.schedules import found
 from adapter.cirrus.sandbox.state import Attempt, Schedule, Seat, Tenant
-from adapter.cirrus.sandbox.users import USER_NOT_FOUND
+from adapter.cirrus.sandbox.users import USER_NOT_FOUND, person
 
 _NOT_ACTIVATED = "Schedule is not activated"
 _UNLIMITED = 9999  # minutes, the documented figure for no limit (§6.2)
@@ -65,13 +65,7 @@ def _line(tenant: Tenant, schedule: Schedule, seat: Seat, attempt: Attempt | Non
 
 
 def _view(tenant: Tenant, seat: Seat) -> Json:
-    user = seat.user
-    return {
-        "ExternalId": user.external_id,
-        "FirstName": user.profile.get("FirstName"),
-        "LastName": user.profile.get("LastName"),
-        "UserName": user.username,
-        "Email": user.profile.get("Email"),
+    return person(seat.user) | {
         "Attempts": [
             {
                 "AttemptNumber": attempt.number,

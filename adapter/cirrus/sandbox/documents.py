@@ -10,6 +10,7 @@ from adapter.cirrus.sandbox.answers import Json
 from adapter.cirrus.sandbox.options import SandboxOptions
 from adapter.cirrus.sandbox.reading import written
 from adapter.cirrus.sandbox.state import Paper, User
+from adapter.cirrus.sandbox.users import person
 
 
 def document(user: User, papers: Sequence[Paper], options: SandboxOptions) -> Json:
@@ -20,11 +21,11 @@ def document(user: User, papers: Sequence[Paper], options: SandboxOptions) -> Js
 
 def _list(user: User, papers: Sequence[Paper], options: SandboxOptions) -> Json:
     results = [_entry(paper, options) for paper in papers]
-    return {"CandidateExtId": user.external_id, "CandidateInfo": _person(user), "Results": results}
+    return {"CandidateExtId": user.external_id, "CandidateInfo": person(user), "Results": results}
 
 
 def _flat(user: User, papers: Sequence[Paper], options: SandboxOptions) -> Json:
-    top: Json = {"CandidateExtId": user.external_id, "CandidateInfo": _person(user)}
+    top: Json = {"CandidateExtId": user.external_id, "CandidateInfo": person(user)}
     if not papers:
         return top
     return top | _entry(max(papers, key=_age), options)
@@ -39,8 +40,8 @@ def _nested(user: User, papers: Sequence[Paper], options: SandboxOptions) -> Jso
             {"ScheduleExtId": schedule.external_id, "Title": schedule.title, "Attempts": []},
         )
         shown["Attempts"].append(_attempt(paper, options))
-    person = _person(user) | {"Schedules": list(schedules.values())}
-    return {"CandidateExtId": user.external_id, "CandidateInfo": person}
+    info = person(user) | {"Schedules": list(schedules.values())}
+    return {"CandidateExtId": user.external_id, "CandidateInfo": info}
 
 
 SHAPES: dict[str, Callable[[User, Sequence[Paper], SandboxOptions], Json]] = {
@@ -49,16 +50,6 @@ SHAPES: dict[str, Callable[[User, Sequence[Paper], SandboxOptions], Json]] = {
     "flat": _flat,
 }
 """The shapes `SandboxOptions.result_shape` chooses from."""
-
-
-def _person(user: User) -> Json:
-    return {
-        "ExternalId": user.external_id,
-        "FirstName": user.profile.get("FirstName"),
-        "LastName": user.profile.get("LastName"),
-        "UserName": user.username,
-        "Email": user.profile.get("Email"),
-    }
 
 
 def _entry(paper: Paper, options: SandboxOptions) -> Json:

@@ -11,6 +11,7 @@ from adapter.cirrus.sandbox.reading import external_id, instant, parse_object, r
 from adapter.cirrus.sandbox.routing import Call
 from adapter.cirrus.sandbox.state import Assessment, Schedule, Tenant, User
 from adapter.cirrus.sandbox.timeline import watch
+from adapter.cirrus.sandbox.users import person
 
 SCHEDULE_ID_LIMIT = 64
 TITLE_LIMIT = 100
@@ -111,10 +112,7 @@ def show(tenant: Tenant, call: Call) -> Answer:
             "IsActivated": schedule.is_activated,
             "Candidates": [_person(seat.user, with_id=True) for seat in schedule.seats.values()],
             "Invigilators": [_person(user) for user in schedule.invigilators.values()],
-            "SharingInformation": [
-                _person(user, with_id=True) | {"Email": user.profile.get("Email")}
-                for user in schedule.shared_with.values()
-            ],
+            "SharingInformation": [person(user) for user in schedule.shared_with.values()],
         }
     )
 

@@ -83,6 +83,17 @@ def view(user: User) -> Json:
     return shown
 
 
+def person(user: User) -> Json:
+    """Return who a user is, as attempts, results and a schedule's sharing show it."""
+    return {
+        "ExternalId": user.external_id,
+        "FirstName": user.profile.get("FirstName"),
+        "LastName": user.profile.get("LastName"),
+        "UserName": user.username,
+        "Email": user.profile.get("Email"),
+    }
+
+
 def read_profile(body: Json) -> Json:
     """Read the profile fields which a body holds; a percentage is accepted only with SpecialNeeds=true (§1.1)."""
     profile: Json = {key: text(body, key, limit) for key, limit in _TEXTS.items() if key in body}
