@@ -150,7 +150,6 @@ class DryRun:
                 platform=platform,
                 gate=Gate(lambda: 0.0, lambda _: None),
                 pacer=Pacer(0, lambda: 0.0),
-                concurrency=1,
             ),
             ledger=self._ledger,
             handlers={handler.kind: handler for handler in ALL},

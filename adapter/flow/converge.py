@@ -1,7 +1,7 @@
 """The converge loop of one tenant: claim what is due, the most urgent exam first, and work on it in a pool."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 
 import structlog
 
@@ -20,15 +20,15 @@ _log = structlog.get_logger()
 class Converger:
     """Brings one tenant's Cirrus to what the ledger says should be.
 
-    It claims only as much as it has free threads for, so a claim never waits while its lease runs.
+    It claims only as much as it has `free` places for in the `pool`, so a claim never waits while its lease runs.
     """
 
-    def __init__(self, passes: Passes) -> None:
+    def __init__(self, passes: Passes, *, pool: Executor, free: threading.Semaphore, wake: threading.Event) -> None:
         self._passes = passes
         self._tenancy = passes.tenancy
-        self._wake = threading.Event()
-        self._free = threading.Semaphore(self._tenancy.concurrency)
-        self._pool = ThreadPoolExecutor(self._tenancy.concurrency, thread_name_prefix=f"converge-{self._tenancy.name}")
+        self._pool = pool
+        self._free = free
+        self._wake = wake
 
     def nudge(self) -> None:
         """Tell that something may be due."""

@@ -26,7 +26,7 @@ class Loop:
         self._turn = turn
         self._heartbeats = heartbeats
         self._stop = stop
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to turn."""
@@ -37,7 +37,8 @@ class Loop:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Turn until told to stop; `start` has a thread do this."""
         pause = FIRST_PAUSE
         while not self._stop.is_set():
             try:

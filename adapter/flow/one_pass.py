@@ -39,7 +39,6 @@ class Tenancy:
     platform: Platform
     gate: Gate
     pacer: Pacer
-    concurrency: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,14 +37,21 @@ class Relay:
     """Owns the outcome publisher; `turn` and `close` belong to one thread."""
 
     def __init__(
-        self, publisher: Publisher, ledger: Ledger, *, exchange: str, metrics: Metrics, stop: threading.Event
+        self,
+        publisher: Publisher,
+        ledger: Ledger,
+        *,
+        exchange: str,
+        metrics: Metrics,
+        stop: threading.Event,
+        wake: threading.Event,
     ) -> None:
         self._publisher = publisher
         self._ledger = ledger
         self._exchange = exchange
         self._metrics = metrics
         self._stop = stop
-        self._wake = threading.Event()
+        self._wake = wake
 
     def nudge(self) -> None:
         """Tell that there is something to publish."""

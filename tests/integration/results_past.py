@@ -71,7 +71,7 @@ class Past:
         metrics.expect(tenants=(kit.TENANT,), event_types=(), kinds=KINDS, outcome_types=told)
         self._passes = Passes(
             tenancy=Tenancy(
-                kit.TENANT, self.policy, self.cirrus, Gate(monotonic, lambda _: None), Pacer(0.0, monotonic), 1
+                kit.TENANT, self.policy, self.cirrus, Gate(monotonic, lambda _: None), Pacer(0.0, monotonic)
             ),
             ledger=self.ledger,
             handlers={handler.kind: handler for handler in ALL},

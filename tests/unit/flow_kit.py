@@ -272,7 +272,6 @@ def office(
     handler: Handler,
     *,
     policy: Policy = POLICY,
-    concurrency: int = 2,
     rate: float = 0.0,
     handlers: Mapping[str, Handler] | None = None,
 ) -> Office:
@@ -281,7 +280,7 @@ def office(
     halts: list[str | None] = []
     told: list[None] = []
     gate = Gate(monotonic, halts.append)
-    tenancy = Tenancy(TENANT, policy, exam, gate, Pacer(rate, monotonic), concurrency)
+    tenancy = Tenancy(TENANT, policy, exam, gate, Pacer(rate, monotonic))
     passes = Passes(
         tenancy=tenancy,
         ledger=desk.ledger,

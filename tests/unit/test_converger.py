@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -45,14 +46,21 @@ def settle_after_a_call(aggregate: Aggregate, now: datetime, policy: Policy) -> 
     return Plan(findings=(Finding(aggregate.ref, Settled()),))
 
 
-def busy(desk: Desk, concurrency: int) -> Office:
+def converging(running: Office, places: int) -> Converger:
+    """Return the loop of these passes, with so many places."""
+    return Converger(
+        running.passes, pool=ThreadPoolExecutor(places), free=threading.Semaphore(places), wake=threading.Event()
+    )
+
+
+def busy(desk: Desk) -> Office:
     """Return passes that make one call for each sitting."""
     handler = replace(
         HANDLER,
         plan=settle_after_a_call,
         report=lambda aggregate, _receipt, _policy: (Finding(aggregate.ref, Settled(), confirmed={"seen": True}),),
     )
-    return office(desk, handler, concurrency=concurrency)
+    return office(desk, handler)
 
 
 def left(desk: Desk) -> int:
@@ -62,8 +70,8 @@ def left(desk: Desk) -> int:
 
 def test_everything_due_is_worked_off(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
     """Turn by turn, as places become free."""
-    running = busy(desk, 3)
-    converger = closing(Converger(running.passes))
+    running = busy(desk)
+    converger = closing(converging(running, 3))
     for _ in range(100):
         converger.turn()
         if left(desk) == 0:
@@ -74,10 +82,10 @@ def test_everything_due_is_worked_off(desk: Desk, closing: Callable[[Converger],
 
 def test_no_more_is_claimed_than_there_are_places(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
     """A claim never waits while its lease runs: the rest is left to other workers."""
-    running = busy(desk, 3)
+    running = busy(desk)
     go = threading.Event()
     running.exam.meanwhile = lambda _step: waiting_for(go)
-    converger = closing(Converger(running.passes))
+    converger = closing(converging(running, 3))
     converger.turn()
     wait_until(lambda: len(running.exam.performed) == 3, patience=PATIENCE, what="three calls under way")
     converger.turn()
@@ -93,10 +101,10 @@ def waiting_for(go: threading.Event) -> None:
 
 def test_a_closed_gate_lets_one_probe_through(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
     """While Cirrus refuses, one call at a time asks whether it still does; then all go on."""
-    running = busy(desk, 4)
+    running = busy(desk)
     running.gate.halt("auth", 0.0)
     running.exam.answers = [Forbidden(401)]
-    converger = closing(Converger(running.passes))
+    converger = closing(converging(running, 4))
     converger.turn()
     wait_until(lambda: running.gate.closed, patience=PATIENCE, what="the probe is back")
     assert len(running.exam.performed) == 1
@@ -114,9 +122,9 @@ def test_a_probe_that_finds_nothing_due_may_be_repeated(desk: Desk, closing: Cal
     """The gate does not stay shut because there was no work to ask with."""
     for claim in desk.ledger.claim(TENANT, 100, LEASE):
         desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=LEASE)
-    running = busy(desk, 4)
+    running = busy(desk)
     running.gate.halt("auth", 0.0)
-    converger = closing(Converger(running.passes))
+    converger = closing(converging(running, 4))
     converger.turn()
     assert running.gate.closed
     assert running.gate.allows(1).probe
@@ -127,7 +135,7 @@ def test_a_pass_that_breaks_keeps_neither_place_nor_lease(
     desk: Desk, closing: Callable[[Converger], Converger], error: Exception
 ) -> None:
     """The next claims go on, and the broken one is claimed again, unsure, when its lease has run out."""
-    running = busy(desk, 2)
+    running = busy(desk)
     broken: list[str] = []
 
     def fail_once(step: Step) -> None:
@@ -136,7 +144,7 @@ def test_a_pass_that_breaks_keeps_neither_place_nor_lease(
             raise error
 
     running.exam.meanwhile = fail_once
-    converger = closing(Converger(running.passes))
+    converger = closing(converging(running, 2))
     for _ in range(100):
         converger.turn()
         if left(desk) == 1:
@@ -149,8 +157,8 @@ def test_a_pass_that_breaks_keeps_neither_place_nor_lease(
 
 def test_a_nudge_ends_the_wait(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
     """New work is not left until the next look."""
-    running = busy(desk, 2)
-    converger = closing(Converger(running.passes))
+    running = busy(desk)
+    converger = closing(converging(running, 2))
     for _ in range(100):
         converger.turn()
         if left(desk) == 0:
@@ -168,8 +176,8 @@ def turned(converger: Converger) -> bool:
 
 def test_closing_finishes_what_is_under_way(desk: Desk) -> None:
     """A call that was begun is recorded before the process ends."""
-    running = busy(desk, 2)
-    converger = Converger(running.passes)
+    running = busy(desk)
+    converger = converging(running, 2)
     converger.turn()
     converger.close()
     assert len(running.exam.performed) == 2

@@ -49,6 +49,7 @@ def relay(desk: Desk, printer: object, stop: threading.Event | None = None) -> R
         exchange="cirrus.events",
         metrics=desk.metrics,
         stop=stop or Unhurried(),
+        wake=threading.Event(),
     )
 
 
@@ -190,6 +191,7 @@ def test_a_whole_turn_on_a_broker(desk: Desk) -> None:
             exchange=broker.topology.events_exchange,
             metrics=desk.metrics,
             stop=threading.Event(),
+            wake=threading.Event(),
         )
         until = monotonic() + PATIENCE
         while pending(desk):

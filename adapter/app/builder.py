@@ -1,23 +1,23 @@
-"""The composition root: the only module that knows everybody. `build` wires one process."""
+"""The builder: makes the parts of one process from its settings and puts them together."""
 
-import os
 import platform
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 import structlog
 from prometheus_client import CollectorRegistry
 
 from adapter import __version__
-from adapter.broker import Consumer, Publisher, declare
+from adapter.app.host import utc_now
+from adapter.app.ledger import open_ledger, retention
+from adapter.app.webhook import webhook_server
+from adapter.broker import Consumer, Publisher
 from adapter.cirrus.client import CirrusClient, ClientOptions
 from adapter.cirrus.paths import Paths
 from adapter.domain.handler import Handler
@@ -32,62 +32,18 @@ from adapter.flow.loop import Loop
 from adapter.flow.notices import Notices
 from adapter.flow.one_pass import Passes, Tenancy
 from adapter.flow.pacing import Pacer
-from adapter.flow.process import App, Wiring
+from adapter.flow.process import Wiring
 from adapter.flow.publish import Relay
 from adapter.flow.reader import REASONS, Reader
-from adapter.ledger.database import Database
-from adapter.ledger.ledger import Ledger
-from adapter.ledger.retention import Retention
-from adapter.ledger.sealing import Seal
 from adapter.observe.catalogue import HALT_REASONS, LOOPS
 from adapter.observe.heartbeats import Heartbeats
 from adapter.observe.metrics import Metrics
 from adapter.observe.ops_server import OpsServer
 from adapter.settings import Settings, TenantSettings
-from adapter.webhook import Credentials, Gatekeeper, Options, WebhookServer
-from adapter.webhook.process import WebhookApp, WebhookWiring
+from adapter.webhook import WebhookServer
+from adapter.webhook.process import WebhookWiring
 
 _log = structlog.get_logger()
-
-
-def utc_now() -> datetime:
-    """Return the host's time; the rest of the program is handed this function."""
-    return datetime.now(UTC)  # noqa: TID251 - the composition root is where time comes from
-
-
-def worker_name() -> str:
-    """Return a name that no other live process has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{int(utc_now().timestamp() * 1000)}"
-
-
-def _unwatched(operation: str, seconds: float, failed: bool) -> None:  # noqa: FBT001 - an observer's shape
-    """Watch nothing: a command that ends at once exports no metrics."""
-    _ = (operation, seconds, failed)
-
-
-def open_database(settings: Settings, observe: Callable[[str, float, bool], None] = _unwatched) -> Database:
-    """Open the ledger's database; its folder is made when it is a file."""
-    url = sa.make_url(settings.ledger.read_url())
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    return Database(
-        settings.ledger.read_url(),
-        utc_now,
-        time.monotonic,
-        observe=observe,
-        pool_size=settings.ledger.pool_size,
-        timeout=settings.ledger.statement_timeout_s,
-    )
-
-
-def open_ledger(settings: Settings, observe: Callable[[str, float, bool], None] = _unwatched) -> Ledger:
-    """Open the ledger; whether it is migrated is for `Ledger.check` to say."""
-    return Ledger(
-        open_database(settings, observe),
-        source=settings.broker.source,
-        seal=Seal(settings.ledger.read_seal_keys()),
-        worker=worker_name(),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +56,7 @@ class _Stops:
     last: threading.Event
 
 
-class _Builder:
+class Builder:
     """Makes the parts of one process from its settings."""
 
     def __init__(self, settings: Settings, handlers: Sequence[Handler], loops: Sequence[str] = LOOPS) -> None:
@@ -166,7 +122,7 @@ class _Builder:
         gauges = Gauges(
             self._ledger,
             {name: policy.results for name, policy in self._policies.items()},
-            _retention(self._settings),
+            retention(self._settings),
             metrics=self._metrics,
             monotonic=time.monotonic,
             stop=stop,
@@ -187,7 +143,7 @@ class _Builder:
         """Return the receiver of notices, None where no tenant's Cirrus sends any."""
         if not any(tenant.webhook.wanted for tenant in self._settings.tenants.values()):
             return None
-        return _webhook_server(self._settings, self._ledger, self._metrics)
+        return webhook_server(self._settings, self._ledger, self._metrics)
 
     def _intake(self, nudge: Callable[[], None]) -> Intake:
         broker = self._settings.broker
@@ -224,7 +180,6 @@ class _Builder:
             platform=client,
             gate=Gate(time.monotonic, self._on_halt(tenant.name)),
             pacer=Pacer(tenant.calls_per_second, time.monotonic),
-            concurrency=tenant.concurrency,
         )
         return Converger(
             Passes(
@@ -236,7 +191,10 @@ class _Builder:
                 jitter=random.random,  # noqa: TID251 - the composition root is where chance comes from
                 told=relay.nudge,
                 stop=self._stops.converge,
-            )
+            ),
+            pool=ThreadPoolExecutor(tenant.concurrency, thread_name_prefix=f"converge-{tenant.name}"),
+            free=threading.Semaphore(tenant.concurrency),
+            wake=threading.Event(),
         )
 
     def _client(self, tenant: TenantSettings) -> CirrusClient:
@@ -263,6 +221,7 @@ class _Builder:
             exchange=self._topology.outcomes_exchange,
             metrics=self._metrics,
             stop=self._stops.publish,
+            wake=threading.Event(),
         )
 
     def _publisher(self, on_state: Callable[[bool], None]) -> Publisher:
@@ -348,53 +307,6 @@ def _nudging(convergers: Sequence[Converger]) -> Callable[[], None]:
     return nudge
 
 
-def _webhook_server(settings: Settings, ledger: Ledger, metrics: Metrics) -> WebhookServer:
-    """Wire the receiver of notices for every tenant that has one."""
-    receiver = settings.webhook
-
-    def observe(status: str, seconds: float) -> None:
-        metrics.webhook_requests.of(status).inc()
-        metrics.webhook_request_seconds.of(status).observe(seconds)
-
-    asked = {
-        slug: Credentials.of(tenant.name, tenant.webhook)
-        for slug, tenant in settings.tenants.items()
-        if tenant.webhook.wanted
-    }
-    options = Options(
-        host=receiver.host,
-        port=receiver.port,
-        threads=receiver.threads,
-        largest_body=receiver.largest_body,
-        content_types=receiver.content_types,
-        trusted_proxies=receiver.trusted_proxies,
-        keep_deadline=receiver.keep_deadline_s,
-    )
-    return WebhookServer(Gatekeeper(asked), options, store=ledger.keep_notices, observe=observe)
-
-
 def _unobserved(connected: bool) -> None:  # noqa: FBT001 - an observer's shape
     # The dead letters' connection: the intake's state is that of its consumer.
     _ = connected
-
-
-def _retention(settings: Settings) -> Retention:
-    ledger = settings.ledger
-    return Retention(
-        journal=timedelta(days=ledger.journal_days),
-        messages=timedelta(days=ledger.messages_days),
-        outbox=timedelta(days=ledger.outbox_days),
-        notices=timedelta(days=ledger.notices_days),
-        documents=timedelta(days=ledger.documents_days),
-    )
-
-
-def build(settings: Settings, handlers: Sequence[Handler]) -> App:
-    """Declare the queues and exchanges and wire one process; nothing is started yet."""
-    declare(settings.broker.read_url(), settings.broker.topology())
-    return App(_Builder(settings, handlers).wiring())
-
-
-def build_webhook(settings: Settings) -> WebhookApp:
-    """Wire a process that receives notices and does nothing else; nothing is started yet."""
-    return WebhookApp(_Builder(settings, (), loops=()).webhook_wiring())
