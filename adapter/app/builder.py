@@ -1,11 +1,8 @@
 """The builder: makes the parts of one process from its settings and puts them together."""
 
 import platform
-import random
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -14,13 +11,14 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from adapter import __version__
-from adapter.app.host import utc_now
-from adapter.app.ledger import open_ledger, retention
+from adapter.app.host import Host
+from adapter.app.ledger import retention
 from adapter.app.webhook import webhook_server
-from adapter.broker import Consumer, Publisher
-from adapter.cirrus.client import CirrusClient, ClientOptions
+from adapter.broker import Publisher
+from adapter.cirrus.client import ClientOptions
 from adapter.cirrus.paths import Paths
 from adapter.domain.handler import Handler
+from adapter.domain.ports import Platform
 from adapter.domain.records import KINDS
 from adapter.errors import AdapterError, ConfigurationError
 from adapter.flow.converge import Converger
@@ -59,15 +57,18 @@ class _Stops:
 class Builder:
     """Makes the parts of one process from its settings."""
 
-    def __init__(self, settings: Settings, handlers: Sequence[Handler], loops: Sequence[str] = LOOPS) -> None:
+    def __init__(
+        self, settings: Settings, handlers: Sequence[Handler], host: Host, loops: Sequence[str] = LOOPS
+    ) -> None:
         self._settings = settings
+        self._host = host
         self._handlers = handlers
         self._registry = CollectorRegistry()
         self._metrics = Metrics(self._registry)
         self._topology = settings.broker.topology()
-        self._ledger = open_ledger(settings, self._on_transaction)
-        self._stops = _Stops(threading.Event(), threading.Event(), threading.Event(), threading.Event())
-        self._heartbeats = Heartbeats(loops, self._metrics, utc_now, time.monotonic)
+        self._ledger = host.ledger(settings, self._on_transaction)
+        self._stops = _Stops(host.event(), host.event(), host.event(), host.event())
+        self._heartbeats = Heartbeats(loops, self._metrics, host.clock, host.monotonic)
         self._connected: dict[str, bool] = {}
         self._policies = {tenant.name: tenant.to_policy() for tenant in settings.tenants.values()}
         self._announce()
@@ -124,7 +125,7 @@ class Builder:
             {name: policy.results for name, policy in self._policies.items()},
             retention(self._settings),
             metrics=self._metrics,
-            monotonic=time.monotonic,
+            monotonic=self._host.monotonic,
             stop=stop,
         )
         return (
@@ -148,12 +149,12 @@ class Builder:
     def _intake(self, nudge: Callable[[], None]) -> Intake:
         broker = self._settings.broker
         tenants = self._settings.tenants.values()
-        consumer = Consumer(
+        consumer = self._host.consumer(
             self._settings.broker.read_url(),
             self._topology.intake_queue,
             prefetch=broker.prefetch,
             heartbeat=broker.heartbeat_s,
-            jitter=random.random,  # noqa: TID251 - the composition root is where chance comes from
+            jitter=self._host.chance,
             on_state=self._on_connection("intake"),
             stop=self._stops.intake,
         )
@@ -168,18 +169,18 @@ class Builder:
             batching=Batching(broker.batch_size, broker.gather_ms / 1000),
             metrics=self._metrics,
             heartbeats=self._heartbeats,
-            clock=utc_now,
+            clock=self._host.clock,
             nudge=nudge,
             stop=self._stops.intake,
         )
 
-    def _converger(self, tenant: TenantSettings, client: CirrusClient, relay: Relay) -> Converger:
+    def _converger(self, tenant: TenantSettings, client: Platform, relay: Relay) -> Converger:
         tenancy = Tenancy(
             name=tenant.name,
             policy=self._policies[tenant.name],
             platform=client,
-            gate=Gate(time.monotonic, self._on_halt(tenant.name)),
-            pacer=Pacer(tenant.calls_per_second, time.monotonic),
+            gate=Gate(self._host.monotonic, self._on_halt(tenant.name)),
+            pacer=Pacer(tenant.calls_per_second, self._host.monotonic),
         )
         return Converger(
             Passes(
@@ -187,18 +188,18 @@ class Builder:
                 ledger=self._ledger,
                 handlers={handler.kind: handler for handler in self._handlers},
                 metrics=self._metrics,
-                monotonic=time.monotonic,
-                jitter=random.random,  # noqa: TID251 - the composition root is where chance comes from
+                monotonic=self._host.monotonic,
+                jitter=self._host.chance,
                 told=relay.nudge,
                 stop=self._stops.converge,
             ),
-            pool=ThreadPoolExecutor(tenant.concurrency, thread_name_prefix=f"converge-{tenant.name}"),
-            free=threading.Semaphore(tenant.concurrency),
-            wake=threading.Event(),
+            pool=self._host.pool(tenant.concurrency, f"converge-{tenant.name}"),
+            free=self._host.places(tenant.concurrency),
+            wake=self._host.event(),
         )
 
-    def _client(self, tenant: TenantSettings) -> CirrusClient:
-        return CirrusClient(
+    def _client(self, tenant: TenantSettings) -> Platform:
+        return self._host.platform(
             tenant.api_url(),
             tenant.read_token,
             paths=Paths.with_settings(tenant.paths),
@@ -211,7 +212,7 @@ class Builder:
                 result_fields=tenant.results.to_fields(),
             ),
             observe=self._on_call,
-            clock=utc_now,
+            clock=self._host.clock,
         )
 
     def _relay(self) -> Relay:
@@ -221,12 +222,12 @@ class Builder:
             exchange=self._topology.outcomes_exchange,
             metrics=self._metrics,
             stop=self._stops.publish,
-            wake=threading.Event(),
+            wake=self._host.event(),
         )
 
     def _publisher(self, on_state: Callable[[bool], None]) -> Publisher:
         broker = self._settings.broker
-        return Publisher(
+        return self._host.publisher(
             self._settings.broker.read_url(),
             window=broker.publish_window,
             deadline=broker.publish_deadline_s,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from adapter.app.host import utc_now, worker_name
+from adapter.app.clock import utc_now, worker_name
 from adapter.ledger.database import Database
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.retention import Retention
