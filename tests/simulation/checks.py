@@ -1,0 +1,224 @@
+"""What must hold after every run, whatever went wrong in it: each check returns what it found broken, in words."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import orjson
+
+from adapter.domain.answers import Failing, Garbled, NoAnswer, Unreachable
+from adapter.flow.gate import OUTAGE_AFTER
+from tests.scenarios.sis import Json, candidate
+from tests.simulation.cirrus import Called
+from tests.simulation.day import EXAMS, SPOILT
+from tests.simulation.world import CONCURRENCY, World
+
+FAILURES = (Failing, Garbled, NoAnswer, Unreachable)
+WINDOW = 2.0
+"""Seconds: a call that has its turn may start a little later, with the next one."""
+
+OF_OTHERS = ("cirrus.task.", "cirrus.result.", "cirrus.attendance.")
+"""Outcomes that answer something else than a statement of the SIS."""
+
+
+def violations(world: World) -> list[str]:
+    """Return everything that is broken after a run that came to rest."""
+    return [broken for check in CHECKS for broken in check(world)]
+
+
+def one_end_for_each_event(world: World) -> Iterator[str]:
+    """Each event is in the ledger or among the dead letters, in exactly one of them, and nothing else is."""
+    stored = world.stored()
+    dead = {str(letter.correlation_id) for letter in world.broker.dead}
+    for name in world.said:
+        if (name in stored) == (name in dead):
+            yield f"event {name}: in the ledger {name in stored}, dead {name in dead}"
+        if name.startswith("poison") and name not in dead:
+            yield f"{name} was not dead-lettered"
+    yield from (f"event {name} was never said" for name in (stored | dead) - set(world.said))
+
+
+def no_ack_before_it_is_durable(world: World) -> Iterator[str]:
+    """The broker forgets no message that nothing else holds."""
+    yield from (f"event {name} was acknowledged too early" for name in world.early_acks)
+
+
+def the_wanted_seats(world: World) -> Iterator[str]:
+    """Cirrus holds exactly who should be there; what cannot be undone by the API is asked of a person."""
+    left = Counter((task.name, task.about.key) for task in world.ledger().tasks())
+    for exam in EXAMS:
+        wanted = world.day.wanted(exam)
+        held = world.cirrus.rules.schedules.get(exam)
+        if held is None:
+            if wanted:
+                yield f"{exam}: no schedule, wanted {sorted(wanted)}"
+            continue
+        if wanted is None and not left["remove-schedule", exam]:
+            yield f"{exam}: a schedule that nobody wants, and nobody is asked to remove it"
+        yield from (f"{exam}: {who} has no seat" for who in (wanted or set()) - held.seats)
+        surplus = held.seats - (wanted or set())
+        asked = sum(count for (name, _), count in left.items() if name in ("remove-candidate", "remove-schedule"))
+        if surplus and not asked:
+            yield f"{exam}: {sorted(surplus)} are seated without a booking, and nobody is asked to remove them"
+
+
+def one_effect_for_each_wish(world: World) -> Iterator[str]:
+    """A user is made once, a schedule and a seat at most once for each time that the SIS asks for them."""
+    asked: Counter[tuple[str, str]] = Counter()
+    for event in world.day.events:
+        data = event["data"]
+        if event["type"].startswith(("sis.exam.scheduled", "sis.exam.updated")):
+            asked["schedule", data["offeringId"]] += 1
+        elif event["type"].startswith("sis.exam.booked"):
+            asked[data["offeringId"], candidate(data["person"]["personId"])] += 1
+    returns = Counter(event["subject"] for event in world.day.events if event["type"].startswith("sis.student.enrolled"))
+    for (place, what), times in world.cirrus.effects.items():
+        if place == "user":
+            most = 1
+        elif place == "schedule":
+            most = max(1, asked[place, what])
+        else:
+            most = max(1, asked[place, what]) * (1 + returns[what.removeprefix("S")]) * max(1, asked["schedule", place])
+        if times > most:
+            yield f"{place} {what} came about {times} times, asked for {most} times"
+
+
+def every_outcome_once(world: World) -> Iterator[str]:
+    """Each outcome reaches the broker, under one id for one content, in the order of its object's versions.
+
+    There are no more outcomes of a kind than statements they can answer: of the object, its exam and its person.
+    """
+    told = [(row[0], row[1], row[2]) for row in world.rows("SELECT id, subject, type FROM outbox ORDER BY seq")]
+    heard: dict[str, list[str]] = defaultdict(list)
+    contents: dict[str, bytes] = {}
+    for message in world.broker.outcomes:
+        event = orjson.loads(message.body)
+        if message.id not in contents:
+            heard[event["subject"]].append(message.id)
+        contents.setdefault(message.id, message.body)
+        if contents[message.id] != message.body:
+            yield f"outcome {message.id} was told with two contents"
+    yield from (f"outcome {name} ({kind} {subject}) was not told" for name, subject, kind in told if name not in contents)
+    known = {name for name, _, _ in told}
+    yield from (f"outcome {name} is not in the outbox" for name in contents if name not in known)
+    for subject, ids in heard.items():
+        order = [name for name, whose, _ in told if whose == subject]
+        if ids != order:
+            yield f"outcomes of {subject} were told in another order than that of their versions"
+    statements = _statements(world)
+    for (subject, kind), ids in _grouped((subject, kind) for _, subject, kind in told).items():
+        if ids > statements[subject]:
+            yield f"{kind} of {subject} was told under {ids} ids for {statements[subject]} statements"
+
+
+def _grouped(names: Iterable[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    return Counter(name for name in names if not name[1].startswith(OF_OTHERS))
+
+
+def _statements(world: World) -> dict[str, int]:
+    """Count for each object what was said about it, about the exam it belongs to and about its person."""
+    about: dict[str, set[str]] = defaultdict(set)
+    for event in world.day.events:
+        about[event["subject"]] |= _named(event)
+    named = {event["id"]: _named(event) for event in world.day.events}
+    return {
+        subject: sum(1 for names in named.values() if names & (related | {subject})) for subject, related in about.items()
+    } | {name: sum(1 for names in named.values() if name in names) for name in set().union(*named.values()) - set(about)}
+
+
+def _named(event: Json) -> set[str]:
+    data = event["data"]
+    person = data.get("person", {}).get("personId") or data.get("personId")
+    return {name for name in (event["subject"], data.get("offeringId"), person) if name}
+
+
+def every_result_told(world: World) -> Iterator[str]:
+    """Each result is told once as published and once as corrected, and the last word is what Cirrus shows."""
+    told: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+    for message in world.broker.outcomes:
+        event = orjson.loads(message.body)
+        if event["type"].startswith("cirrus.result."):
+            told[event["data"]["scheduleExtId"], event["data"]["candidateExtId"]][event["id"]] = event
+    for whose, shown in world.cirrus.rules.results.items():
+        versions = sorted(told[whose].values(), key=lambda event: event["data"]["resultVersion"])
+        kinds = [event["type"] for event in versions]
+        if kinds not in (["cirrus.result.published.v1", "cirrus.result.corrected.v1"], ["cirrus.result.published.v1"]):
+            yield f"the result of {whose} was told as {kinds}"
+        elif versions[-1]["data"]["result"]["score"] != shown[0].score:
+            yield f"the result of {whose} was last told as {versions[-1]['data']['result']['score']}, it is {shown[0].score}"
+    yield from (f"a result of {whose} was told that Cirrus has not" for whose in set(told) - set(world.cirrus.rules.results))
+
+
+def calls_within_the_pace(world: World) -> Iterator[str]:
+    """No process calls faster than its tenant's pace, or more at once than it may."""
+    for process, calls in _by_process(world).items():
+        starts = sorted(called.began for called in calls)
+        if world.choices.rate:
+            most = world.choices.rate * WINDOW + CONCURRENCY
+            for first in starts:
+                within = sum(1 for start in starts if first <= start < first + WINDOW)
+                if within > most:
+                    yield f"{process}: {within} calls within {WINDOW:g} s"
+        for called in calls:
+            at_once = sum(1 for other in calls if other.began <= called.began < other.ended)
+            if at_once > CONCURRENCY:
+                yield f"{process}: {at_once} calls at once"
+
+
+def one_probe_while_cirrus_fails(world: World) -> Iterator[str]:
+    """After so many failures in a row that Cirrus counts as down, a process asks one question at a time."""
+    for process, calls in _by_process(world).items():
+        in_order = sorted(calls, key=lambda called: called.ended)
+        failures, closed_at = 0, None
+        probes: list[Called] = []
+        for called in in_order:
+            if closed_at is not None and called.began > closed_at:
+                probes.append(called)
+            if isinstance(called.answer, FAILURES):
+                failures += 1
+                if failures >= OUTAGE_AFTER and closed_at is None:
+                    closed_at = called.ended
+            else:
+                failures, closed_at = 0, None
+                yield from _overlapping(process, probes)
+                probes = []
+        yield from _overlapping(process, probes)
+
+
+def _overlapping(process: str, probes: list[Called]) -> Iterator[str]:
+    for earlier, later in pairwise(sorted(probes, key=lambda called: called.began)):
+        if later.began < earlier.ended:
+            yield f"{process}: a second call at {later.began:.2f} while a probe was out"
+
+
+def _by_process(world: World) -> dict[str, list[Called]]:
+    calls: dict[str, list[Called]] = defaultdict(list)
+    for called in world.cirrus.calls:
+        calls[called.process].append(called)
+    return calls
+
+
+def nothing_is_left(world: World) -> Iterator[str]:
+    """At rest nothing is due, held, or half done, and no log line has admitted a mistake."""
+    for kind, key, status in world.rows("SELECT kind, key, status FROM records"):
+        about = f"{kind} {key} is {status}"
+        if status == "due":
+            yield about
+        elif status == "rejected" and not (kind == "candidate" and key == SPOILT) and kind != "booking":
+            yield about
+    yield from (f"{row[0]} {row[1]} is leased" for row in world.rows("SELECT kind, key FROM work WHERE lease_by <> ''"))
+    yield from world.mistakes
+
+
+CHECKS: tuple[Callable[[World], Iterator[str]], ...] = (
+    one_end_for_each_event,
+    no_ack_before_it_is_durable,
+    the_wanted_seats,
+    one_effect_for_each_wish,
+    every_outcome_once,
+    every_result_told,
+    calls_within_the_pace,
+    one_probe_while_cirrus_fails,
+    nothing_is_left,
+)
