@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tests.simulation.choices import Choices
+from tests.simulation.later import whole_story
 from tests.simulation.world import World, world_of
 
-CALM = (
-    Choices(seed=7, length=18, repeats=3, poison=1, linger=2.0, mode="before_start", batch=2),
-    Choices(seed=11, length=18, repeats=3, poison=1, linger=2.0, mode="at_once", batch=2),
-)
+CALM = {
+    "before_start": Choices(seed=7, length=18, repeats=3, poison=1, linger=2.0, mode="before_start", batch=2),
+    "at_once": Choices(seed=11, length=18, repeats=3, poison=1, linger=2.0, mode="at_once", batch=2),
+}
 """The runs that are stopped: all is said within a moment, and nothing is converged before all of it is stored.
 
 So a stop has nothing to show for itself but calls that are made again: what Cirrus confirms in between would be told.
@@ -49,27 +50,31 @@ class End:
 class Calm:
     """The calm run: how it ends, and its points in the order in which it passes them."""
 
-    choices: Choices
+    name: str
     end: End
     points: int
     calls: Counter[str]
 
 
-def calm_run(choices: Choices) -> Calm:
-    """Run without a stop."""
-    with world_of(choices) as world:
-        assert world.run(), "the calm run comes to rest"
+def calm_run(name: str) -> Calm:
+    """Run one of the stories without a stop."""
+    with world_of(CALM[name]) as world:
+        assert whole_story(world), "the calm run comes to rest"
         (worker,) = world.workers
         seen = worker.points.seen
         calls = Counter({name.removeprefix("before "): times for name, times in seen.items() if name.startswith("before")})
-        return Calm(choices, End.of(world), worker.points.reached, calls)
+        return Calm(name, End.of(world), worker.points.reached, calls)
 
 
-def differences(calm: Calm, point: int) -> Iterator[str]:
+def differences(calm: Calm, point: int) -> list[str]:
     """Stop at one point, start again, and name what ends in another way."""
-    with world_of(replace(calm.choices)) as world:
+    return list(_differences(calm, point))
+
+
+def _differences(calm: Calm, point: int) -> Iterator[str]:
+    with world_of(CALM[calm.name]) as world:
         world.fatal = point
-        rests = world.run()
+        rests = whole_story(world)
         where = f"stopped at point {point} ({world.stopped_at})"
         if world.started < 2:
             yield f"point {point} was never reached"

@@ -1,14 +1,18 @@
-"""Many seeds on all processors: each is one whole story, and what it leaves behind is held against the checks."""
+"""One seed is one whole story, and what it leaves behind is held against the checks; many run on all processors."""
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tests.simulation.checks import violations
 from tests.simulation.choices import draw
 from tests.simulation.later import whole_story
 from tests.simulation.world import world_of
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,10 @@ def run_seed(seed: int) -> Outcome:
         return Outcome(seed, tuple(broken), faults, len(world.cirrus.calls))
 
 
-def run_seeds(seeds: range, processes: int) -> Iterator[Outcome]:
-    """Let the stories of many seeds happen, in any order."""
+def on_all_processors(function: Callable[[Item], Result], items: Iterable[Item], processes: int) -> Iterator[Result]:
+    """Apply a function to many items, in any order."""
     if processes == 1:
-        yield from map(run_seed, seeds)
+        yield from map(function, items)
         return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap_unordered(run_seed, seeds, chunksize=10)
+        yield from pool.imap_unordered(function, items, chunksize=10)

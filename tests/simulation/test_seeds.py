@@ -22,7 +22,7 @@ FOUND: dict[int, str] = {}
 @pytest.mark.timeout(1800)
 def test_no_seed_breaks_a_promise(capsys: pytest.CaptureFixture[str]) -> None:
     """2,000 stories where machines check a change, 200 where a person waits; a seed that fails is printed."""
-    command = [sys.executable, "-m", "tests.simulation", "--seeds", str(SEEDS)]
+    command = [sys.executable, "-m", "tests.simulation", "seeds", "--count", str(SEEDS)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     with capsys.disabled():
         sys.stdout.write(f"\n{done.stdout}")
