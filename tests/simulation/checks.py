@@ -12,7 +12,7 @@ from adapter.flow.gate import OUTAGE_AFTER
 from tests.scenarios.sis import Json, candidate
 from tests.simulation.cirrus import Called
 from tests.simulation.day import EXAMS, SPOILT
-from tests.simulation.world import CONCURRENCY, World
+from tests.simulation.world import CONCURRENCY, GUEST, World
 
 FAILURES = (Failing, Garbled, NoAnswer, Unreachable)
 WINDOW = 2.0
@@ -57,7 +57,9 @@ def the_wanted_seats(world: World) -> Iterator[str]:
         if wanted is None and not left["remove-schedule", exam]:
             yield f"{exam}: a schedule that nobody wants, and nobody is asked to remove it"
         yield from (f"{exam}: {who} has no seat" for who in (wanted or set()) - held.seats)
-        surplus = held.seats - (wanted or set())
+        surplus = held.seats - (wanted or set()) - {GUEST}
+        if world.guests.get(exam) is held and GUEST not in held.seats:
+            yield f"{exam}: a guest of the exam office was taken off"
         asked = sum(count for (name, _), count in left.items() if name in ("remove-candidate", "remove-schedule"))
         if surplus and not asked:
             yield f"{exam}: {sorted(surplus)} are seated without a booking, and nobody is asked to remove them"

@@ -31,6 +31,7 @@ class Choices:
     poison: int = 0
     kills: tuple[float, ...] = ()
     stalls: tuple[float, ...] = ()
+    hand_edits: tuple[float, ...] = ()
     broker: BrokerTrouble = field(default_factory=BrokerTrouble)
     cirrus: CirrusTrouble = field(default_factory=CirrusTrouble)
     ledger: LedgerTrouble = field(default_factory=LedgerTrouble)
@@ -38,8 +39,8 @@ class Choices:
     @property
     def troubled(self) -> bool:
         """Whether anything goes wrong at all."""
-        calm = (BrokerTrouble(), CirrusTrouble(), LedgerTrouble(), (), ())
-        return calm != (self.broker, self.cirrus, self.ledger, self.kills, self.stalls)
+        calm = (BrokerTrouble(), CirrusTrouble(), LedgerTrouble(), (), (), ())
+        return calm != (self.broker, self.cirrus, self.ledger, self.kills, self.stalls, self.hand_edits)
 
 
 def draw(seed: int) -> Choices:
@@ -69,6 +70,7 @@ def draw(seed: int) -> Choices:
         poison=chance.choice([0, 0, 1, 3]),
         kills=tuple(sorted(chance.uniform(0, TROUBLED) for _ in range(chance.choice([0, 0, 1, 2, 4])))),
         stalls=tuple(sorted(chance.uniform(0, TROUBLED) for _ in range(chance.choice([0, 0, 0, 1, 2])))),
+        hand_edits=tuple(chance.uniform(0, TROUBLED) for _ in range(chance.choice([0, 0, 1, 3]))),
         broker=BrokerTrouble(
             session_ends=often(0.05, 0.3),
             ack_lost=often(0.05, 0.3),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -27,7 +27,7 @@ from tests.simulation.day import SPOILT, Day, arrivals, draw_day
 from tests.simulation.ledger import CutDatabase, LedgerTrouble, fresh_database
 from tests.simulation.ports import Points, Port
 from tests.simulation.scheduler import NEVER, Process, Scheduler, SimulatedEvent, SimulatedPlaces, SimulatedPool
-from tests.unit.pure_cirrus import PureCirrus
+from tests.unit.pure_cirrus import PureCirrus, PureSchedule
 
 BEGIN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TENANT = "uni.example"
@@ -39,6 +39,9 @@ PATIENCE = 3600.0
 """Seconds of the simulation within which everything must have come to rest."""
 
 RESTART = 0.5
+GUEST = "Sguest"
+"""A candidate whom only the exam office knows."""
+
 MISTAKES = frozenset({"loop_failed", "converge_failed", "not_converging", "handler_failed"})
 """What a log line of these names admits: a mistake of ours."""
 
@@ -65,6 +68,7 @@ class World:
     workers: list[Worker] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     said: dict[str, int] = field(default_factory=dict)
+    guests: dict[str, PureSchedule] = field(default_factory=dict)
     unsaid: int = 0
     unheard: set[str] = field(default_factory=set)
     """Notices of Cirrus that nobody has taken yet."""
@@ -174,6 +178,8 @@ class World:
             self.scheduler.at(moment, self._kill_one)
         for moment in self.choices.stalls:
             self.scheduler.at(moment, self._stall_one)
+        for moment in self.choices.hand_edits:
+            self.scheduler.at(moment, self._edit_by_hand)
         self.trouble_until(TROUBLED)
         return self.rest()
 
@@ -236,6 +242,17 @@ class World:
         if alive:
             self.faults["stall"] += 1
             self.scheduler.freeze(self._chance.choice(alive).process, self._chance.uniform(10, 25))
+
+    def _edit_by_hand(self) -> None:
+        """Have somebody in the exam office put a guest on a schedule, and give it another title."""
+        schedules = self.cirrus.rules.schedules
+        if schedules:
+            name = self._chance.choice(sorted(schedules))
+            held = schedules[name]
+            held.seats.add(GUEST)
+            held.schedule = replace(held.schedule, title=f"{held.schedule.title}!")
+            self.faults["hand edit"] += 1
+            self.guests[name] = held
 
     # What there is to know.
 
