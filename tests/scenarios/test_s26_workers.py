@@ -1,0 +1,107 @@
+"""S26: workers that are killed, that share a ledger, or that are still at work when their lease has run out."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapter.cirrus.sandbox import SandboxServer
+from adapter.flow import converge, leases, one_pass
+from tests.integration import cli_kit as kit
+from tests.scenarios.conftest import Begin
+from tests.scenarios.sis import DAY, MINUTE, candidate
+from tests.scenarios.workers import worker_beside
+from tests.scenarios.world import World, ids
+from tests.services.processes import wait_until
+
+EXAMS = 25
+PEOPLE = ("p0", "p1", "p2")
+
+
+def test_two_workers_on_one_ledger_do_everything_once(world: World) -> None:
+    """S26: they share the queue and the work: each exam is made by one call, and each outcome has one id."""
+    sis = world.sis
+    exams = [f"off-{number}" for number in range(EXAMS)]
+    with worker_beside(world):
+        for exam in exams:
+            booked = [sis.booked(f"{exam}-{who}", exam, who) for who in PEOPLE]
+            world.say(sis.scheduled(exam, 3 * DAY), *booked)
+        world.settle(patience=60)
+        for exam in exams:
+            assert world.seats(exam) == {candidate(who) for who in PEOPLE}
+        calls = [call for call in world.calls() if call["operation"] == "POST /schedule"]
+        assert Counter(call["sent"]["Schedule"]["ScheduleExtId"] for call in calls) == dict.fromkeys(exams, 1)
+        assert world.types()["booking.confirmed"] == EXAMS * len(PEOPLE)
+        heard = ids(world.outcomes())
+        assert len(heard) == len(set(heard))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_lease_that_expires_while_its_holder_still_works(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """S26: the next worker reads Cirrus first, and what the former holder learns later is not stored: its fence is old.
+
+    `when` says whether the former holder's call takes effect before or after the next one has taken over.
+    """
+    monkeypatch.setattr(leases, "EVERY", 3600.0)  # a worker that is frozen but for its call
+    for module in (converge, one_pass):
+        monkeypatch.setattr(module, "LEASE", MINUTE / 60)
+    world = begin()
+    sis = world.sis
+    world.cirrus.fault("latency", when=when, method="POST", path="^/schedule$", latency_ms=3500)
+    world.say(sis.scheduled("off-1", 10 * MINUTE), *(sis.booked(f"b-{who}", "off-1", who) for who in PEOPLE))
+    world.until(lambda: world.cirrus.faults()[0]["matched"], "a call that takes its time")
+    with capture_logs() as logs, worker_beside(world):
+        world.until(lambda: [line for line in logs if line["event"] == "lease_lost"], "the fence")
+        for who in PEOPLE:
+            world.heard("booking.confirmed", f"b-{who}")
+        world.settle()
+    assert world.seats("off-1") == {candidate(who) for who in PEOPLE}
+    assert list(world.schedules()) == ["off-1"]
+    assert "GET /external/schedule/{id}" in [call["operation"] for call in world.calls()]
+    confirmed = world.outcomes("booking.confirmed")
+    assert sorted(outcome.subject for outcome in confirmed) == sorted(f"b-{who}" for who in PEOPLE)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    """Run a sandbox."""
+    with kit.cirrus() as server:
+        yield server
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_worker_killed_in_a_call_is_taken_over_from(
+    tmp_path: Path, amqp_url: str, postgres_url: str, sandbox: SandboxServer, when: str
+) -> None:
+    """S26: kill -9 before or after the call has taken effect: another process finds out, and nothing is done twice."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    first, second = (
+        kit.write_settings(folder, broker=amqp_url, ledger=postgres_url, api=sandbox.url) for folder in folders
+    )
+    assert kit.command("ledger", "migrate", file=first).returncode == 0
+    kit.listen(amqp_url)
+    sandbox.control.fault("latency", when=when, method="POST", path="^/schedule$", latency_ms=1500)
+    told: list[tuple[str, str]] = []
+
+    def confirmed() -> bool:
+        told.extend((event["type"], event["id"]) for event in kit.heard(amqp_url))
+        return "cirrus.booking.confirmed.v1" in dict(told)
+
+    with kit.running(first) as victim:
+        victim.wait_ready()
+        kit.publish(amqp_url, [kit.exam(), kit.booking()])
+        wait_until(lambda: sandbox.control.faults()[0]["matched"] > 0, patience=60, what="a call")
+        victim.process.kill()
+    with kit.running(second) as survivor:
+        wait_until(confirmed, patience=60, what="confirmed by the other")
+        assert survivor.terminate()[0] == 0, survivor.text()
+    confirmed()
+    held = sandbox.control.state()["tenants"][kit.TENANT]["schedules"]
+    assert {name: list(schedule["seats"]) for name, schedule in held.items()} == {"co-1": ["s1"]}
+    assert len(set(told)) == len({kind for kind, _ in told})
