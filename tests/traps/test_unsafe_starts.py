@@ -1,7 +1,9 @@
 """Traps that `run` refuses to start into: one line, exit code 4, and nothing was started."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from urllib.parse import urlsplit
@@ -10,7 +12,7 @@ import kombu
 import pytest
 import sqlalchemy as sa
 
-from adapter.broker import Topology, declare, verify
+from adapter.broker import Published, Topology, declare, verify
 from adapter.cli.console import Exit
 from adapter.errors import TopologyError
 from tests.contract.broker_kit import Broker, bodies, broker_at
@@ -18,6 +20,7 @@ from tests.integration import cli_kit as kit
 from tests.services.rabbit import RabbitServer
 from tests.traps.test_dead_letters import crash, letters
 
+DOCUMENTED = Path(__file__).parents[2] / "config" / "BROKER.md"
 NOWHERE = "http://127.0.0.1:1"
 TOPOLOGY = Topology()
 SAFE = dict(TOPOLOGY.queues[TOPOLOGY.intake_queue])
@@ -145,13 +148,32 @@ def test_f09_the_check_finds_dead_letters_that_nobody_would_keep(broker: Broker)
         verify(broker.url, topology)
 
 
-def test_exchanges_and_bindings_may_be_an_administrators(private_url: str, rabbit: RabbitServer) -> None:
-    """A user that may configure nothing but the adapter's own queues can start on exchanges that are there."""
-    own = r"^cirrus-adapter\."
-    with restricted(rabbit, private_url, configure=own, write=own, read=own) as url:
+def test_the_documented_rights_are_enough(private_url: str, rabbit: RabbitServer) -> None:
+    """The rights of config/BROKER.md make all but the exchanges of the SIS, which have to be there."""
+    rights = dict(re.findall(r"^\| (configure|write|read) \| `(\S+)`", DOCUMENTED.read_text(), re.MULTILINE))
+    rights = {name: pattern.replace("\\|", "|") for name, pattern in rights.items()}
+    with restricted(rabbit, private_url, **rights) as url:
         with pytest.raises(TopologyError, match=r"exchange sis\.events may not be configured by this user"):
             declare(url, TOPOLOGY)
-        declare(private_url, TOPOLOGY)
+        with kombu.Connection(private_url) as connection:
+            for exchange in (TOPOLOGY.events_exchange, TOPOLOGY.outcomes_exchange):
+                connection.channel().exchange_declare(exchange, "topic", durable=True, auto_delete=False)
+        declare(url, TOPOLOGY)
+        verify(url, TOPOLOGY)
+        Broker(private_url, TOPOLOGY).fill(1)
+        user = Broker(url, TOPOLOGY)
+        [event] = user.consumer().take(1)
+        letter = replace(user.event(2), exchange=TOPOLOGY.dead_letter_exchange)
+        assert user.publisher().publish([letter]) == [Published("event-2")]
+        user.close()
+    assert event.body == b"event 0"
+
+
+def test_bindings_may_be_an_administrators(private_url: str, rabbit: RabbitServer) -> None:
+    """Where all is there and bound, a user that may bind nothing can start."""
+    own = r"^cirrus-adapter\."
+    declare(private_url, TOPOLOGY)
+    with restricted(rabbit, private_url, configure=own, write=own, read="intake$") as url:
         declare(url, TOPOLOGY)
 
 
