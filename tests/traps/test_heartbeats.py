@@ -10,6 +10,7 @@ import pytest
 from adapter.broker import Failed, link
 from tests.contract.broker_kit import PATIENCE, Broker, at_port, bodies, proxied
 from tests.services.proxy import Proxy
+from tests.traps.test_silent_stop import consumers
 
 
 def test_p04_a_wait_that_heartbeats_prolong(broker: Broker) -> None:
@@ -53,14 +54,16 @@ def test_p06_heartbeat_starvation_by_a_slow_caller(broker: Broker) -> None:
     Seen with ConsumerMixin: a callback of 14 seconds, "missed heartbeats from client", everything again.
     """
     broker.fill(20)
-    slow = broker.consumer(heartbeat=1.0, prefetch=10)
+    slow = broker.consumer(heartbeat=2.0, prefetch=10)
     taken = slow.take(5)
-    silent = broker.consumer(heartbeat=1.0, prefetch=10)
+    silent = broker.consumer(heartbeat=2.0, prefetch=10)
     silent.take(5)
-    busy_until = monotonic() + 5  # the broker gives up after two heartbeats and a bit
-    while monotonic() < busy_until:
+    until = monotonic() + 2 * PATIENCE
+    while consumers(broker) > 1:
+        assert monotonic() < until, "the broker has never given up the silent one"
         slow.consumer.tick()
         slow.stop.wait(0.1)
+    slow.consumer.tick()
     silent.consumer.tick()
     assert (slow.states, silent.states) == ([True], [True, False])
     assert slow.consumer.settle(taken) == 0
