@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,6 +19,10 @@ from tests.services.processes import wait_until
 
 EXAMS = 25
 PEOPLE = ("p0", "p1", "p2")
+LATE: dict[str, Any] = {"kind": "latency", "latency_ms": 8000}
+"""A call that takes effect at its end."""
+EARLY: dict[str, Any] = {"kind": "hang", "when": "after", "hang_seconds": 8}
+"""A call that takes effect at once, and whose answer does not come."""
 
 
 def test_two_workers_on_one_ledger_do_everything_once(world: World) -> None:
@@ -38,22 +43,25 @@ def test_two_workers_on_one_ledger_do_everything_once(world: World) -> None:
         assert len(heard) == len(set(heard))
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("trouble", "read_ms"), [(LATE, 0), (EARLY, 0), (EARLY, 10_000)])
 def test_a_lease_that_expires_while_its_holder_still_works(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch, when: str
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, trouble: dict[str, Any], read_ms: int
 ) -> None:
     """S26: the next worker reads Cirrus first, and what the former holder learns later is not stored: its fence is old.
 
-    `when` says whether the former holder's call takes effect before or after the next one has taken over.
+    The former holder's call ends when the next one has given the work back, or, where that one reads for so many
+    milliseconds, while it still holds it.
     """
     monkeypatch.setattr(leases, "EVERY", 3600.0)  # a worker that is frozen but for its call
     for module in (converge, one_pass):
         monkeypatch.setattr(module, "LEASE", MINUTE / 60)
-    world = begin()
+    world = begin(tenant={"read_timeout_s": 60})
     sis = world.sis
-    world.cirrus.fault("latency", when=when, method="POST", path="^/schedule$", latency_ms=3500)
+    world.cirrus.fault(**trouble, method="POST", path="^/schedule$")
+    world.cirrus.fault("latency", method="GET", path="^/external/schedule/", latency_ms=read_ms)
     world.say(sis.scheduled("off-1", 10 * MINUTE), *(sis.booked(f"b-{who}", "off-1", who) for who in PEOPLE))
     world.until(lambda: world.cirrus.faults()[0]["matched"], "a call that takes its time")
+    monkeypatch.setattr(leases, "EVERY", 0.2)
     with capture_logs() as logs, worker_beside(world):
         world.until(lambda: [line for line in logs if line["event"] == "lease_lost"], "the fence")
         for who in PEOPLE:
@@ -73,9 +81,10 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("trouble", [LATE, EARLY])
 def test_a_worker_killed_in_a_call_is_taken_over_from(
-    tmp_path: Path, amqp_url: str, postgres_url: str, sandbox: SandboxServer, when: str
+    tmp_path: Path, amqp_url: str, postgres_url: str, sandbox: SandboxServer, trouble: dict[str, Any]
 ) -> None:
     """S26: kill -9 before or after the call has taken effect: another process finds out, and nothing is done twice."""
     folders = [tmp_path / name for name in ("first", "second")]
@@ -86,7 +95,7 @@ def test_a_worker_killed_in_a_call_is_taken_over_from(
     )
     assert kit.command("ledger", "migrate", file=first).returncode == 0
     kit.listen(amqp_url)
-    sandbox.control.fault("latency", when=when, method="POST", path="^/schedule$", latency_ms=1500)
+    sandbox.control.fault(**trouble, method="POST", path="^/schedule$")
     told: list[tuple[str, str]] = []
 
     def confirmed() -> bool:

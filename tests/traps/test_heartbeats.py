@@ -81,7 +81,7 @@ def test_p18_half_a_frame(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> No
     thread.start()
     proxy.accept()
     try:
-        watched = broker.consumer(url=at_port(broker.url, proxy.port))
+        watched = broker.consumer(url=at_port(broker.url, proxy.port), heartbeat=600.0)  # none ends it but we
         watched.consumer.receive(1, 0.0, 0.0)
         proxy.left = 20_000
         body = b"x" * 100_000
