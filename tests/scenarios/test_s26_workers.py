@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from adapter.cirrus.sandbox import SandboxServer
+from adapter.domain.records import SITTING
 from adapter.flow import converge, leases, one_pass
+from adapter.ledger.schema import work
 from tests.integration import cli_kit as kit
 from tests.scenarios.conftest import Begin
 from tests.scenarios.sis import DAY, MINUTE, candidate
@@ -43,35 +47,60 @@ def test_two_workers_on_one_ledger_do_everything_once(world: World) -> None:
         assert len(heard) == len(set(heard))
 
 
-@pytest.mark.parametrize(("trouble", "read_ms"), [(LATE, 0), (EARLY, 0), (EARLY, 10_000)])
-def test_a_lease_that_expires_while_its_holder_still_works(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch, trouble: dict[str, Any], read_ms: int
-) -> None:
-    """S26: the next worker reads Cirrus first, and what the former holder learns later is not stored: its fence is old.
+def claimed(world: World) -> tuple[int, str | None]:
+    """Return the fence of the exam's work, and who holds it."""
+    [row] = world.rows(sa.select(work.c.fence, work.c.lease_by).where(work.c.kind == SITTING, work.c.key == "off-1"))
+    return row.fence, row.lease_by
 
-    The former holder's call ends when the next one has given the work back, or, where that one reads for so many
-    milliseconds, while it still holds it.
+
+@contextmanager
+def overtaken(begin: Begin, trouble: dict[str, Any], read_ms: int) -> Iterator[tuple[World, int]]:
+    """Let one worker take so long over a call that its lease runs out, and a second one take the work over.
+
+    Yields once the former holder has met its fence, which is the number.
     """
-    monkeypatch.setattr(leases, "EVERY", 3600.0)  # a worker that is frozen but for its call
-    for module in (converge, one_pass):
-        monkeypatch.setattr(module, "LEASE", MINUTE / 60)
-    world = begin(tenant={"read_timeout_s": 60})
-    sis = world.sis
-    world.cirrus.fault(**trouble, method="POST", path="^/schedule$")
-    world.cirrus.fault("latency", method="GET", path="^/external/schedule/", latency_ms=read_ms)
-    world.say(sis.scheduled("off-1", 10 * MINUTE), *(sis.booked(f"b-{who}", "off-1", who) for who in PEOPLE))
-    world.until(lambda: world.cirrus.faults()[0]["matched"], "a call that takes its time")
-    monkeypatch.setattr(leases, "EVERY", 0.2)
-    with capture_logs() as logs, worker_beside(world):
-        world.until(lambda: [line for line in logs if line["event"] == "lease_lost"], "the fence")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(leases, "EVERY", 3600.0)  # a worker that is frozen but for its call
+        for module in (converge, one_pass):
+            patched.setattr(module, "LEASE", MINUTE / 60)
+        world = begin(tenant={"read_timeout_s": 60, "concurrency": 1})  # so that it does not overtake itself
+        sis = world.sis
+        world.cirrus.fault(**trouble, method="POST", path="^/schedule$")
+        world.cirrus.fault("latency", method="GET", path="^/external/schedule/", latency_ms=read_ms)
+        world.say(sis.scheduled("off-1", 10 * MINUTE), *(sis.booked(f"b-{who}", "off-1", who) for who in PEOPLE))
+        world.until(lambda: world.cirrus.faults()[0]["matched"], "a call that takes its time")
+        fence, _ = claimed(world)
+        patched.setattr(leases, "EVERY", 0.2)
+        with capture_logs() as logs, worker_beside(world):
+            world.until(lambda: [line for line in logs if line["event"] == "lease_lost"], "the fence", patience=60)
+            yield world, fence
+
+
+@pytest.mark.parametrize("trouble", [LATE, EARLY])
+def test_a_lease_that_expires_while_its_holder_still_works(begin: Begin, trouble: dict[str, Any]) -> None:
+    """S26: the next worker reads Cirrus first; everybody is seated once, and told once, whoever came first."""
+    with overtaken(begin, trouble, read_ms=0) as (world, _):
         for who in PEOPLE:
             world.heard("booking.confirmed", f"b-{who}")
         world.settle()
-    assert world.seats("off-1") == {candidate(who) for who in PEOPLE}
-    assert list(world.schedules()) == ["off-1"]
-    assert "GET /external/schedule/{id}" in [call["operation"] for call in world.calls()]
-    confirmed = world.outcomes("booking.confirmed")
-    assert sorted(outcome.subject for outcome in confirmed) == sorted(f"b-{who}" for who in PEOPLE)
+        assert world.seats("off-1") == {candidate(who) for who in PEOPLE}
+        assert list(world.schedules()) == ["off-1"]
+        assert "GET /external/schedule/{id}" in [call["operation"] for call in world.calls()]
+        confirmed = world.outcomes("booking.confirmed")
+        assert sorted(outcome.subject for outcome in confirmed) == sorted(f"b-{who}" for who in PEOPLE)
+
+
+def test_the_former_holder_writes_nothing_while_the_next_one_works(begin: Begin) -> None:
+    """S26: what the former holder learns too late is not stored, and the work is not given back in the other's name."""
+    with overtaken(begin, EARLY, read_ms=10_000) as (world, former):
+        fence, holder = claimed(world)
+        assert holder is not None
+        assert fence == former + 1
+        assert world.outcomes() == []
+        for who in PEOPLE:
+            world.heard("booking.confirmed", f"b-{who}")
+        world.settle()
+        assert world.seats("off-1") == {candidate(who) for who in PEOPLE}
 
 
 @pytest.fixture
