@@ -21,6 +21,8 @@ from tests.scenarios.workers import worker_beside
 from tests.scenarios.world import World, ids
 from tests.services.processes import wait_until
 
+pytestmark = pytest.mark.timeout(300)
+
 EXAMS = 25
 PEOPLE = ("p0", "p1", "p2")
 LATE: dict[str, Any] = {"kind": "latency", "latency_ms": 8000}
@@ -110,7 +112,6 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("trouble", [LATE, EARLY])
 def test_a_worker_killed_in_a_call_is_taken_over_from(
     tmp_path: Path, amqp_url: str, postgres_url: str, sandbox: SandboxServer, trouble: dict[str, Any]
