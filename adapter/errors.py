@@ -86,6 +86,14 @@ class LedgerOutdated(LedgerError):  # noqa: N818 - read as a state, handled as o
         at = found or "none"
         return cls(f"the ledger is at migration {at}, this version needs {needed}; run: cirrus-adapter ledger migrate")
 
+    @classmethod
+    def ahead(cls, found: str, needed: str) -> Self:
+        """Say that a newer version has migrated the ledger, which nobody can take back."""
+        return cls(
+            f"the ledger is at migration {found}, which this version does not know: it needs {needed}; "
+            "run the version that has migrated the ledger, or a newer one"
+        )
+
 
 class LeaseLost(LedgerError):  # noqa: N818 - read as a state, handled as one
     """The work was claimed by another worker meanwhile; what was done is theirs to find by read-back."""

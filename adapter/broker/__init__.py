@@ -8,6 +8,7 @@ exchanges, durable queues and acks one by one. Retries, order and duplicates are
 from adapter.broker.confirms import Failed, Published, Reason, Receipt
 from adapter.broker.consumer import Consumer
 from adapter.broker.dead_letters import bare, dead_letter
+from adapter.broker.link import loses_unacked
 from adapter.broker.messages import Delivery, Message
 from adapter.broker.publisher import Publisher
 from adapter.broker.topology import Topology, declare, verify
@@ -25,5 +26,6 @@ __all__ = [
     "bare",
     "dead_letter",
     "declare",
+    "loses_unacked",
     "verify",
 ]

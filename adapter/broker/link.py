@@ -18,12 +18,18 @@ TURN = 0.5
 """Longest wait in one turn of a loop, in seconds: how late a stop or a heartbeat can be noticed."""
 _TICK_EVERY = 0.5
 _ABORT_TIMEOUT = 0.2
+_LOSING = {"confluentkafka", "filesystem", "kafka", "memory", "sqla", "sqlalchemy"}
 _TLS_FILES = ("ca_certs", "certfile", "keyfile")
 
 
 def is_amqp(url: str) -> bool:
     """Tell a real AMQP broker from the transports that kombu emulates."""
     return url.split("://", 1)[0] in {"amqp", "amqps", "pyamqp"}
+
+
+def loses_unacked(url: str) -> bool:
+    """Tell a broker that kombu emulates, and that forgets at delivery: a process that dies takes messages with it."""
+    return url.split("://", 1)[0].split("+", 1)[0] in _LOSING
 
 
 def place(url: str) -> str:

@@ -30,7 +30,8 @@ class Delivery:
 class Message:
     """One message to publish; it is always persistent.
 
-    `id` is stable over repeats of the same message, so that a reader can drop the second copy.
+    `id` is stable over repeats of the same message, so that a reader can drop the second copy. After
+    `expiration` seconds the broker drops what nobody has taken.
     """
 
     id: str
@@ -43,3 +44,4 @@ class Message:
     timestamp: datetime | None = None
     correlation_id: str | None = None
     content_encoding: str | None = None
+    expiration: float | None = None

@@ -251,6 +251,8 @@ def _content(channel: WireChannel, message: Message) -> object:
         properties["timestamp"] = int(message.timestamp.timestamp())
     if message.correlation_id is not None:
         properties["correlation_id"] = message.correlation_id
+    if message.expiration is not None:
+        properties["expiration"] = str(int(message.expiration * 1000))
     return channel.prepare_message(
         message.body,
         content_type=message.content_type,

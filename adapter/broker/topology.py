@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import structlog
 
+from adapter.broker.confirms import Failed
 from adapter.broker.link import Link, describe, is_amqp, place
+from adapter.broker.messages import Message
+from adapter.broker.publisher import Publisher
 from adapter.broker.wire import ChannelError, WireChannel, new_connection
 from adapter.errors import BrokerUnavailable, TopologyError
 
 _HEARTBEAT = 15.0
 _ACCESS_REFUSED = 403
+_PROBE = "cirrus-adapter.probe"
 _NO_REAL_LIMIT = 1_000_000
 """RabbitMQ 4 deletes a message after 20 failed deliveries unless a limit is given; 3.x knows no "none"."""
 _log = structlog.get_logger()
@@ -76,27 +80,32 @@ OpenChannel = Callable[[], WireChannel]
 def declare(url: str, topology: Topology) -> None:
     """Create what is missing; do nothing to what is as it should be.
 
-    Raises `TopologyError` when something exists with other arguments or may not be created, and
-    `BrokerUnavailable` without a connection.
+    Raises `TopologyError` when something is unsafe, exists with other arguments or may not be created, and
+    `BrokerUnavailable` without a connection. Exchanges and bindings may be an administrator's: what this user may
+    not make has to be there. Of bindings only that of the dead-letter exchange can be proved; a warning names others.
     """
     with _channels(url) as open_channel:
         for exchange in topology.exchanges:
             with _explained(f"exchange {exchange}"):
-                open_channel().exchange_declare(exchange=exchange, type="topic", durable=True, auto_delete=False)
+                _have_exchange(open_channel, exchange)
         for queue in topology.queues:
             with _explained(f"queue {queue}"):
                 _declare_queue(open_channel(), url, topology, queue)
-        for queue, exchange, key in topology.queue_bindings:
-            with _explained(f"binding of queue {queue} to exchange {exchange} with {key}"):
-                open_channel().queue_bind(queue=queue, exchange=exchange, routing_key=key)
+        unseen = [
+            exchange
+            for queue, exchange, key in topology.queue_bindings
+            if not _bound(open_channel, queue, exchange, key)
+        ]
+    if topology.dead_letter_exchange in unseen:
+        _prove_dead_letters(url, topology)
 
 
 def verify(url: str, topology: Topology) -> None:
     """Check that everything is there, with our arguments, and change nothing.
 
-    Raises `TopologyError` and `BrokerUnavailable` as `declare` does. AMQP cannot list bindings, so
-    those are not looked at. A user without the right to configure a queue cannot see its arguments
-    either; then its existence has to do, and a warning says so.
+    Raises `TopologyError` and `BrokerUnavailable` as `declare` does. AMQP shows neither bindings nor policies. That a
+    queue takes dead letters is proved with one that expires at once. A user without the right to configure a queue
+    cannot see its arguments; then its existence has to do, and a warning says so.
     """
     with _channels(url) as open_channel:
         for exchange in topology.exchanges:
@@ -114,6 +123,62 @@ def verify(url: str, topology: Topology) -> None:
                     if _code(error) != _ACCESS_REFUSED:
                         raise
                     _log.warning("topology_arguments_unseen", queue=queue)
+    if is_amqp(url):
+        _prove_dead_letters(url, topology)
+
+
+def _have_exchange(open_channel: OpenChannel, exchange: str) -> None:
+    kind = {"exchange": exchange, "type": "topic", "durable": True, "auto_delete": False}
+    try:
+        open_channel().exchange_declare(**kind)
+    except ChannelError as error:
+        if _code(error) != _ACCESS_REFUSED:
+            raise
+        try:
+            open_channel().exchange_declare(passive=True, **kind)
+        except ChannelError:
+            raise error from None  # whoever reads it has to ask for the exchange, not to run a command
+        _log.warning("topology_exchange_unseen", exchange=exchange)
+
+
+def _bound(open_channel: OpenChannel, queue: str, exchange: str, key: str) -> bool:
+    """Bind the queue; false when this user may not, so that nobody knows whether it is."""
+    with _explained(f"binding of queue {queue} to exchange {exchange} with {key}"):
+        try:
+            open_channel().queue_bind(queue=queue, exchange=exchange, routing_key=key)
+        except ChannelError as error:
+            if _code(error) != _ACCESS_REFUSED:
+                raise
+            _log.warning("topology_binding_unseen", queue=queue, exchange=exchange, routing_key=key)
+            return False
+    return True
+
+
+def _prove_dead_letters(url: str, topology: Topology) -> None:
+    """Raise unless some queue takes every dead letter: publish one that is empty, and gone at once."""
+    exchange = topology.dead_letter_exchange
+    probe = Message(
+        id=_PROBE, exchange=exchange, routing_key="", body=b"", headers={}, content_type="text/plain", expiration=0
+    )
+    publisher = Publisher(url)
+    try:
+        [receipt] = publisher.publish([probe])
+    finally:
+        publisher.close()
+    match receipt:
+        case Failed(reason="returned"):
+            raise TopologyError(
+                f"no queue is bound to the dead-letter exchange {exchange} with #, so that dead letters would be lost; "
+                f"bind {topology.dead_letter_queue}, or run: cirrus-adapter topology apply"
+            )
+        case Failed(reason="refused", detail=detail):
+            raise TopologyError(
+                f"exchange {exchange} takes no dead letters from this user ({detail}); ask the broker's administrator"
+            )
+        case Failed(reason="connection" | "timeout", detail=detail):
+            raise BrokerUnavailable(f"lost the broker at {place(url)}: {detail}")
+        case _:
+            pass  # taken, or refused by a queue that is full for now
 
 
 def _declare_queue(channel: WireChannel, url: str, topology: Topology, queue: str) -> None:

@@ -29,7 +29,7 @@ class Exit(enum.IntEnum):
     CONFIGURATION = 3
     """A setting is missing or wrong; nothing was started."""
     UNAVAILABLE = 4
-    """The broker or the ledger cannot be reached; the same command may succeed later."""
+    """The broker or the ledger cannot be reached, or `run` may not use them as they are; it may succeed later."""
     INTERRUPTED = 130
     """Ended from the keyboard."""
 

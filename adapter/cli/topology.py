@@ -14,7 +14,10 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after the excha
 
 @app.command(epilog="Example: cirrus-adapter topology apply --config adapter.toml")
 def apply(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Declare what is missing; what exists is left as it is. `run` does the same at its start."""
+    """Declare what is missing; what exists is left as it is. `run` does the same at its start.
+
+    Exchanges and bindings that the broker's user may not make have to be there; config/BROKER.md says what it needs.
+    """
     chosen = _settings(config)
     declare(chosen.broker.read_url(), chosen.broker.topology())
     if as_json:
@@ -26,7 +29,8 @@ def apply(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
 def check(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Check that everything is there, with these arguments, and change nothing; exits with 1 when it is not.
 
-    Bindings are not looked at: AMQP cannot list them.
+    AMQP shows neither bindings nor policies. That dead letters are kept is tried with one that expires at once;
+    config/BROKER.md says which policies are harmful.
     """
     chosen = _settings(config)
     verify(chosen.broker.read_url(), chosen.broker.topology())

@@ -7,6 +7,8 @@ dead letter. While the ledger is away the batch is kept and the connection is ke
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
 
 import structlog
 
@@ -25,6 +27,8 @@ WAIT = 1.0
 """Seconds to wait for a first message before the loop shows that it is alive."""
 
 LONGEST_PAUSE = 10.0
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -85,7 +89,8 @@ class Intake:
         if not deliveries:
             self._dead_letters.tick()
             return
-        good, poison = self._read(deliveries)
+        # The ledger's time, not this host's: a worker whose clock is behind would take events for the future's.
+        good, poison = self._read(deliveries, self._patiently(self._ledger.now))
         poison += self._store(good)
         if self._bury(poison):
             stale = self._consumer.settle(deliveries)
@@ -98,10 +103,11 @@ class Intake:
         self._consumer.close()
         self._dead_letters.close()
 
-    def _read(self, deliveries: Iterable[Delivery]) -> tuple[list[tuple[Delivery, Incoming]], list[Poison]]:
+    def _read(
+        self, deliveries: Iterable[Delivery], now: datetime
+    ) -> tuple[list[tuple[Delivery, Incoming]], list[Poison]]:
         good: list[tuple[Delivery, Incoming]] = []
         poison: list[Poison] = []
-        now = self._clock()
         for delivery in deliveries:
             try:
                 incoming = self._reader.read(delivery, now)
@@ -121,7 +127,8 @@ class Intake:
         if not good:
             return []
         try:
-            handled = self._patiently([incoming for _, incoming in good])
+            batch = [incoming for _, incoming in good]
+            handled = self._patiently(lambda: self._ledger.store_batch(batch, self._policies))
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - the database refuses a value: find whose it is
@@ -133,12 +140,12 @@ class Intake:
             return self._store(good[:half]) + self._store(good[half:])
         return self._count(good, handled)
 
-    def _patiently(self, incoming: list[Incoming]) -> list[str]:
-        """Store the batch however long the ledger is away; only a stop ends the wait."""
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask the ledger however long it is away; only a stop ends the wait."""
         pause = 0.25
         while True:
             try:
-                return self._ledger.store_batch(incoming, self._policies)
+                return ask()
             except LedgerError as error:
                 if self._stop.is_set():
                     raise

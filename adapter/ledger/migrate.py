@@ -34,12 +34,21 @@ def found(database: Database) -> str | None:
 def check(database: Database) -> None:
     """Raise `LedgerOutdated` unless the ledger is at the migration that is needed."""
     at = found(database)
+    if at is not None and not _known(at):
+        raise LedgerOutdated.ahead(at, needed())
     if at != needed():
         raise LedgerOutdated.between(at, needed())
 
 
+def _known(migration: str) -> bool:
+    return migration in {one.revision for one in ScriptDirectory(str(FOLDER)).walk_revisions()}
+
+
 def migrate(database: Database) -> str:
-    """Bring the ledger to the newest migration and return its name; a ledger that is there is left as it is."""
+    """Bring the ledger to the newest migration and return its name; a ledger that is there is left as it is.
+
+    Raises `LedgerOutdated` when a newer version has migrated it.
+    """
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     with database.transaction("migrate") as tx:
@@ -48,6 +57,9 @@ def migrate(database: Database) -> str:
             tx.connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             tx.connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             tx.connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261124)"))
+        at = MigrationContext.configure(tx.connection).get_current_revision()
+        if at is not None and not _known(at):
+            raise LedgerOutdated.ahead(at, needed())
         config.attributes["connection"] = tx.connection
         command.upgrade(config, "head")
     return needed()

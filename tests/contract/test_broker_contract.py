@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from adapter.broker import Failed, Published, dead_letter, dead_letters, declare, verify
+from adapter.broker import Published, dead_letter, dead_letters, declare, verify
 from adapter.errors import TopologyError
 from tests.contract.broker_kit import NOW, Broker, bodies, broker_at, named
 
@@ -193,13 +193,6 @@ def test_receipts_come_in_the_order_of_the_messages(broker: Broker) -> None:
     ]
     assert broker.depth() == 50
     assert publisher.publish([]) == []
-
-
-def test_an_unroutable_message_is_returned(rabbitmq: Broker) -> None:
-    """P15: what no queue would receive has failed; its neighbours are published."""
-    lost = rabbitmq.event(2, exchange=rabbitmq.topology.outcomes_exchange)
-    receipts = rabbitmq.publisher().publish([rabbitmq.event(1), lost, rabbitmq.event(3)])
-    assert receipts == [Published("event-1"), Failed("event-2", "returned", "NO_ROUTE"), Published("event-3")]
 
 
 def test_an_unroutable_message_may_be_allowed(broker: Broker) -> None:

@@ -1,4 +1,4 @@
-"""The publisher on a real RabbitMQ when something breaks: each measured trap as a test."""
+"""The publisher on a real RabbitMQ when something breaks; `tests/traps` has the traps of the library."""
 
 import re
 from collections import Counter
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 from typing import Any
 
-import kombu
 import pytest
 
 from adapter.broker import Failed, Message, Published, Receipt
@@ -26,64 +25,11 @@ def _reasons(receipts: list[Receipt]) -> list[str]:
     return [receipt.reason if isinstance(receipt, Failed) else "published" for receipt in receipts]
 
 
-def _tiny_queue(broker: Broker, length: int) -> str:
-    """Declare a queue that refuses what is beyond its length; the default exchange leads to it."""
-    name = f"tiny.{broker.topology.intake_queue}"
-    with kombu.Connection(broker.url) as connection:
-        connection.channel().queue_declare(
-            name,
-            durable=True,
-            auto_delete=False,
-            arguments={"x-max-length": length, "x-overflow": "reject-publish"},
-        )
-    return name
-
-
-def test_a_full_queue_fails_the_message_and_nothing_else(broker: Broker) -> None:
-    """Finding 3: a nack is a receipt, at once and on the same connection, and never a retry."""
-    queue = _tiny_queue(broker, 1)
-    states: list[bool] = []
-    publisher = broker.publisher(on_state=states.append)
-    started = monotonic()
-    receipts = publisher.publish([broker.event(number, exchange="", routing_key=queue) for number in range(4)])
-    assert _reasons(receipts) == ["published", "nacked", "nacked", "nacked"]
-    assert _reasons(publisher.publish([broker.event(9)])) == ["published"]
-    assert monotonic() - started < 5
-    assert states == [True]
-    assert broker.depth(queue) == 1
-
-
 def test_returned_messages_with_the_same_id_are_told_apart(broker: Broker) -> None:
     """Two copies of one unroutable message in one window have a receipt each; the routable third is published."""
     lost = broker.event(1, exchange=broker.topology.outcomes_exchange)
     receipts = broker.publisher().publish([lost, broker.event(1), lost])
     assert _reasons(receipts) == ["returned", "published", "returned"]
-
-
-def test_a_blocked_broker_ends_in_a_timeout(broker: Broker, rabbit: RabbitServer) -> None:
-    """P14: a memory alarm holds up no longer than the deadline, and not the close either."""
-    publisher = broker.publisher(deadline=1.0)
-    with rabbit.memory_alarm():
-        started = monotonic()
-        receipts = publisher.publish([broker.event(number) for number in range(3)])
-        assert _reasons(receipts) == ["timeout"] * 3
-        assert monotonic() - started < 4
-        publisher.close()
-        assert monotonic() - started < 5
-    wait_until(lambda: _reasons(publisher.publish([broker.event(9)])) == ["published"], patience=PATIENCE, what="thaw")
-
-
-def test_a_late_confirm_is_not_taken_for_the_next_message(broker: Broker) -> None:
-    """Finding 2: after a timeout the next message gets its own verdict, from a new channel."""
-    queue = _tiny_queue(broker, 1)
-    with proxied(broker.url) as (proxy, url):
-        publisher = broker.publisher(url=url, deadline=1.0)
-        assert _reasons(publisher.publish([broker.event(0)])) == ["published"]
-        proxy.freeze()
-        assert _reasons(publisher.publish([broker.event(1)])) == ["timeout"]
-        proxy.thaw()
-        filler = [broker.event(number, exchange="", routing_key=queue) for number in (2, 3)]
-        assert _reasons(publisher.publish(filler)) == ["published", "nacked"]
 
 
 def test_a_frozen_broker_ends_in_a_timeout(broker: Broker, rabbit: RabbitServer) -> None:
@@ -99,17 +45,6 @@ def test_a_frozen_broker_ends_in_a_timeout(broker: Broker, rabbit: RabbitServer)
         assert monotonic() - started < 10
     finally:
         rabbit.thaw()
-
-
-def test_a_silent_broker_is_given_up_before_a_long_deadline(broker: Broker) -> None:
-    """P5: while it waits for confirms the publisher watches the heartbeats, and does not sit the deadline out."""
-    with proxied(broker.url) as (proxy, url):
-        publisher = broker.publisher(url=url, deadline=30.0, heartbeat=1.0)
-        publisher.publish([broker.event(0)])
-        proxy.freeze()
-        started = monotonic()
-        assert _reasons(publisher.publish([broker.event(1)])) == ["connection"]
-        assert monotonic() - started < 8
 
 
 def test_a_stuck_write_is_bounded(broker: Broker) -> None:
@@ -131,16 +66,6 @@ def test_no_broker_is_a_receipt(broker: Broker) -> None:
     assert isinstance(receipt, Failed)
     assert receipt.reason == "connection"
     assert not re.search("guest", receipt.detail)
-
-
-def test_a_missing_exchange_is_refused_and_forgotten(broker: Broker) -> None:
-    """A channel error fails the unconfirmed with what the broker said; the next call starts afresh."""
-    publisher = broker.publisher()
-    [receipt] = publisher.publish([broker.event(1, exchange="nowhere")])
-    assert isinstance(receipt, Failed)
-    assert receipt.reason == "refused"
-    assert "no exchange 'nowhere'" in receipt.detail
-    assert _reasons(publisher.publish([broker.event(2)])) == ["published"]
 
 
 @pytest.mark.parametrize(

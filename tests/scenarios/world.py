@@ -230,6 +230,11 @@ class World:
         """Return the ids of the events that are in the ledger."""
         return set(self._column(sa.select(messages.c.id)))
 
+    def rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        """Return what the ledger's tables hold."""
+        with self._engine.connect() as connection:
+            return connection.execute(query).all()
+
     # What operators see
 
     def metric(self, name: str, **labels: str) -> float:

@@ -72,9 +72,13 @@ class Proxy:
 
     async def _refuse(self) -> None:
         if self._server is not None:
+            for listener in self._server.sockets:
+                self._loop.remove_reader(listener.fileno())
+            await _settled()  # asyncio loses a socket that it has accepted in the moment of the close
             self._server.close()
             self._server = None
         await self._reset()
+        await _settled()
 
     async def _reset(self) -> None:
         for writer in self._open:
@@ -94,10 +98,12 @@ class Proxy:
             self._flowing.clear()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.transport.abort()
+            self._open.discard(writer)
             return
         ends = {writer, far_writer}
         self._open |= ends
@@ -121,6 +127,12 @@ class Proxy:
             for writer in ends:
                 writer.close()
             self._open -= ends
+
+
+async def _settled() -> None:
+    """Let what was begun in this turn of the loop get its owner, and what was ended be closed."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 @contextlib.contextmanager
