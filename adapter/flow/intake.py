@@ -7,6 +7,7 @@ dead letter. While the ledger is away the batch is kept and the connection is ke
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -27,6 +28,8 @@ WAIT = 1.0
 LONGEST_PAUSE = 10.0
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ class Intake:
     def _read(self, deliveries: Iterable[Delivery]) -> tuple[list[tuple[Delivery, Incoming]], list[Poison]]:
         good: list[tuple[Delivery, Incoming]] = []
         poison: list[Poison] = []
-        now = self._clock()
+        # Not the host's time: a host that is slow would take every event for one from the future.
+        now = self._patiently(self._ledger.now)
         for delivery in deliveries:
             try:
                 incoming = self._reader.read(delivery, now)
@@ -121,7 +125,9 @@ class Intake:
         if not good:
             return []
         try:
-            handled = self._patiently([incoming for _, incoming in good])
+            handled = self._patiently(
+                lambda: self._ledger.store_batch([incoming for _, incoming in good], self._policies)
+            )
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - the database refuses a value: find whose it is
@@ -133,12 +139,12 @@ class Intake:
             return self._store(good[:half]) + self._store(good[half:])
         return self._count(good, handled)
 
-    def _patiently(self, incoming: list[Incoming]) -> list[str]:
-        """Store the batch however long the ledger is away; only a stop ends the wait."""
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask the ledger however long it is away; only a stop ends the wait."""
         pause = 0.25
         while True:
             try:
-                return self._ledger.store_batch(incoming, self._policies)
+                return ask()
             except LedgerError as error:
                 if self._stop.is_set():
                     raise
