@@ -107,4 +107,6 @@ def _leash() -> Iterator[Leash]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

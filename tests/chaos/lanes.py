@@ -61,8 +61,8 @@ class Outcome:
 
 
 def _links(stage: Stage, chance: Random) -> list[Hand]:
-    found = [hand for worker in stage.workers for hand in hands.on_links(worker, (0.5, 2.0))]
-    found += [hands.on_process(worker, (3.0, 6.0), chance) for worker in stage.workers]
+    found = [hand for worker in stage.workers for hand in hands.on_links(worker, (1.0, 3.0))]
+    found += [hands.on_process(worker, (6.0, 11.0), chance) for worker in stage.workers]
     return [*found, hands.on_cirrus(stage, (0.5, 1.5), chance)]
 
 

@@ -1,8 +1,7 @@
 """The nemeses of one worker and its ways: what breaks, and how it is healed. All have one shape."""
 
-import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,29 +9,38 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapter.cirrus.sandbox import SandboxControl
 from adapter.ledger.schema import work
 from tests.chaos.worker import Worker
+from tests.services.processes import wait_until
 from tests.services.proxy import Proxy
 
 Span = tuple[float, float]
 """The shortest and the longest of something, in seconds."""
 
-LEASE_PATIENCE = 5.0
-POLL = 0.02
+VICTIM_PATIENCE = 8.0
+POLL = 0.1
 
 
 class Nemesis(Protocol):
-    """One kind of fault. `strike` begins it, `heal` ends it and returns how often it has struck: 0 where it met
-    nobody. `hold` is how long it lasts."""
+    """One kind of fault: it begins with `strike`, lasts for `hold` and ends with `heal`."""
 
     name: str
     hold: Span
 
     def strike(self) -> None:
-        """Begin."""
+        """Begin, where there is a victim; one that is not there yet is waited for a while."""
         ...
 
     def heal(self) -> int:
-        """End, and return how often it has struck."""
+        """End, and return how often it has struck: 0 where it met nobody."""
         ...
+
+
+def met(victim: Callable[[], int]) -> bool:
+    """Wait until there is a victim; tell whether there is one."""
+    try:
+        wait_until(lambda: victim() > 0, patience=VICTIM_PATIENCE, what="a victim", every=POLL)
+    except TimeoutError:
+        return False
+    return True
 
 
 class LinkReset:
@@ -43,15 +51,15 @@ class LinkReset:
     def __init__(self, way: str, proxy: Proxy) -> None:
         self.name = f"{way} link reset"
         self._proxy = proxy
-        self._broken = 0
+        self._broken = False
 
     def strike(self) -> None:
         """See `Nemesis`."""
-        self._broken = self._proxy.reset()
+        self._broken = met(self._proxy.connections) and self._proxy.reset() > 0
 
     def heal(self) -> int:
         """See `Nemesis`: connections are made anew at any time."""
-        return min(1, self._broken)
+        return int(self._broken)
 
 
 class LinkHalfOpen:
@@ -62,14 +70,17 @@ class LinkHalfOpen:
     def __init__(self, way: str, proxy: Proxy) -> None:
         self.name = f"{way} link half open"
         self._proxy = proxy
+        self._met = False
 
     def strike(self) -> None:
         """See `Nemesis`."""
+        self._met = met(self._proxy.connections)
         self._proxy.swallow()
 
     def heal(self) -> int:
         """See `Nemesis`."""
-        return min(1, self._proxy.give_up())
+        self._proxy.give_up()
+        return int(self._met)
 
 
 class LinkRefused:
@@ -80,15 +91,17 @@ class LinkRefused:
     def __init__(self, way: str, proxy: Proxy) -> None:
         self.name = f"{way} link refused"
         self._proxy = proxy
+        self._met = False
 
     def strike(self) -> None:
         """See `Nemesis`."""
+        self._met = met(self._proxy.connections)
         self._proxy.refuse()
 
     def heal(self) -> int:
         """See `Nemesis`."""
         self._proxy.accept()
-        return 1
+        return int(self._met)
 
 
 class WorkerKilled:
@@ -120,26 +133,25 @@ class LeaseOutlived:
     def __init__(self, worker: Worker, ledger: sa.Engine) -> None:
         self._worker = worker
         self._ledger = ledger
-        self._struck = False
+        self._met = False
 
     def strike(self) -> None:
-        """See `Nemesis`; waits a while for a lease to be held."""
-        patience = int(LEASE_PATIENCE / POLL)
-        self._struck = any(self._holds_lease() or threading.Event().wait(POLL) for _ in range(patience))
+        """See `Nemesis`."""
+        self._met = met(self._holds_lease)
         self._worker.freeze()
 
     def heal(self) -> int:
         """See `Nemesis`."""
         self._worker.thaw()
-        return int(self._struck)
+        return int(self._met)
 
-    def _holds_lease(self) -> bool:
+    def _holds_lease(self) -> int:
         mine = sa.select(sa.func.count()).where(work.c.lease_by.contains(f":{self._worker.pid}:"))
         try:
             with self._ledger.connect() as connection:
-                return connection.execute(mine).scalar_one() > 0
+                return connection.execute(mine).scalar_one()
         except SQLAlchemyError:
-            return False  # the ledger is somebody else's victim just now
+            return 0  # the ledger is somebody else's victim just now
 
 
 class ClockStepped:
@@ -164,19 +176,23 @@ class ClockStepped:
 class CirrusTrouble:
     """Calls that Cirrus fails to answer; each of them is a strike. `orders` are faults of the sandbox."""
 
-    hold = (1.0, 2.5)
+    hold = (0.2, 1.0)
 
-    def __init__(self, name: str, cirrus: SandboxControl, orders: Callable[[], dict[str, object]]) -> None:
+    def __init__(self, name: str, cirrus: SandboxControl, orders: Callable[[], dict[str, Any]]) -> None:
         self.name = name
         self._cirrus = cirrus
         self._orders = orders
 
     def strike(self) -> None:
         """See `Nemesis`."""
-        self._cirrus.fault(**self._orders())  # type: ignore[arg-type]
+        self._cirrus.fault(**self._orders())
+        met(self._applied)
 
     def heal(self) -> int:
         """See `Nemesis`."""
-        struck = sum(armed["applied"] for armed in self._cirrus.faults())
+        struck = self._applied()
         self._cirrus.clear_faults()
-        return int(struck)
+        return struck
+
+    def _applied(self) -> int:
+        return sum(int(armed["applied"]) for armed in self._cirrus.faults())

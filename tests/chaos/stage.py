@@ -13,11 +13,8 @@ import kombu
 import requests
 import sqlalchemy as sa
 
-from adapter.app import utc_now
 from adapter.broker import Consumer, Delivery, Message, Published, Publisher, Topology, declare
 from adapter.cirrus.sandbox import SandboxOptions, SandboxServer
-from adapter.ledger import migrate
-from adapter.ledger.database import Database
 from tests.chaos.expectation import Expectation
 from tests.chaos.facts import Facts, read_cirrus, read_ledger, read_letters, read_told
 from tests.chaos.office import TENANT, Office, Said
@@ -135,19 +132,15 @@ class Stage:
         _make_hierarchy(self.cirrus)
         self.workers = [self._worker(f"worker-{n}", leash, links=cast.links) for n in range(cast.workers)]
         self._closing.callback(self._stop_workers)
+        self.workers[0].command("ledger", "migrate")
         self._tending = threading.Event()
         self._caretaker = threading.Thread(target=self._tend, name="caretaker", daemon=True)
 
     def _make_ledger(self, cast: Cast) -> str:
         if cast.small_disk:
             self.disk = self._closing.enter_context(small_disk(self.folder / "disk", DISK_MEGABYTES))
-            url = f"sqlite:///{self.disk.folder / 'ledger.sqlite'}"
-        else:
-            url = postgres.create_database(self.postgres.url)
-        database = Database(url, utc_now, lambda: 0.0, observe=lambda _operation, _seconds, _failed: None)
-        migrate.migrate(database)
-        database.close()
-        return url
+            return f"sqlite:///{self.disk.folder / 'ledger.sqlite'}"
+        return postgres.create_database(self.postgres.url)
 
     def _worker(self, name: str, leash: Leash, *, links: bool) -> Worker:
         amqp, ledger, cirrus = self.amqp, self.ledger_url, self.cirrus.url

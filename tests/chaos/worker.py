@@ -1,6 +1,7 @@
 """One adapter process that may be broken in every way, and whoever starts it again, as systemd does."""
 
 import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -69,6 +70,10 @@ class Worker:
         """The process that runs now, 0 without any."""
         process = self._process
         return process.pid if process is not None else 0
+
+    def command(self, *arguments: str) -> None:
+        """Run one command of the adapter with its settings, to the end."""
+        subprocess.run([*CLI, *arguments, "--config", str(self._config)], check=True, env=plain_environment())
 
     def tend(self) -> None:
         """Start it when it does not run; called again and again while it is to run."""
