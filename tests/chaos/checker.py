@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import assert_never
 
 import orjson
 
@@ -99,15 +100,21 @@ class _Checker:
 
     def of_events(self) -> Iterator[Finding]:
         """Look at each event, and at what it wanted."""
+        yield from self._kept()
+        yield from self._buried()
+        for event, wish in self.expected.wishes.items():
+            for why in self._unfulfilled(wish):
+                yield Finding(Class.LOST, f"{wish}: {why}", event)
+
+    def _kept(self) -> Iterator[Finding]:
         for event, allowed in self.expected.kept.items():
             became = self.facts.ledger.kept.get(event)
             if became is None:
                 yield Finding(Class.LOST, "it is not in the ledger", event)
             elif became not in allowed:
                 yield Finding(Class.UNEXPECTED, f"it is {became} in the ledger", event)
-        for event, wish in self.expected.wishes.items():
-            for why in self._unfulfilled(wish):
-                yield Finding(Class.LOST, f"{wish}: {why}", event)
+
+    def _buried(self) -> Iterator[Finding]:
         for event, (body, reason) in self.expected.buried.items():
             reasons = {letter.reason for letter in self.facts.letters if letter.body == body}
             if not reasons:
@@ -123,33 +130,41 @@ class _Checker:
         match wish:
             case SeatWanted():
                 yield from self._seat_missing(wish)
-            case SeatGone():
-                asked = (REMOVE_CANDIDATE, wish.booking) in self._tasks
-                if self._last_word("booking", wish.booking) != said.BOOKING_CANCELLED and not asked:
+            case SeatGone(booking=booking):
+                asked = (REMOVE_CANDIDATE, booking) in self._tasks
+                if self._last_word("booking", booking) != said.BOOKING_CANCELLED and not asked:
                     yield "the SIS was not told that the seat is gone, nor was anybody asked to take it away"
-            case ExamWanted(exam=exam, title=title):
-                schedule = self.facts.schedules.get(exam)
-                if schedule is not None and schedule.title != title:
-                    yield f"its schedule is called '{schedule.title}'"
-                if schedule is not None and self._last_word("exam", exam) != said.EXAM_CONFIRMED:
-                    yield "the SIS was not told that it is in Cirrus"
+            case ExamWanted():
+                yield from self._exam_missing(wish)
             case ExamGone(exam=exam):
                 if exam in self.facts.schedules:
                     yield "its schedule is still there"
-                if self._last_word("exam", exam) != said.EXAM_CANCELLED:
-                    yield "the SIS was not told that it is not in Cirrus"
-            case PersonKnown(who=who, candidate=candidate, surname=surname):
-                if self.facts.users.get(candidate) != surname:
-                    yield f"Cirrus knows '{self.facts.users.get(candidate)}'"
-                if self._last_word("candidate", who) != said.CANDIDATE_CONFIRMED:
-                    yield "the SIS was not told"
+                yield from self._untold("exam", exam, said.EXAM_CANCELLED)
+            case PersonKnown():
+                known = self.facts.users.get(wish.candidate)
+                if known != wish.surname:
+                    yield f"Cirrus knows '{known}'"
+                yield from self._untold("candidate", wish.who, said.CANDIDATE_CONFIRMED)
+            case _ as never:
+                assert_never(never)
+
+    def _untold(self, family: str, subject: str, word: str) -> Iterator[str]:
+        if self._last_word(family, subject) != word:
+            yield f"the SIS was not told {word}"
+
+    def _exam_missing(self, wish: ExamWanted) -> Iterator[str]:
+        schedule = self.facts.schedules.get(wish.exam)
+        if schedule is None:
+            return  # nobody is booked on it: else their seats are missing
+        if schedule.title != wish.title:
+            yield f"its schedule is called '{schedule.title}'"
+        yield from self._untold("exam", wish.exam, said.EXAM_CONFIRMED)
 
     def _seat_missing(self, wish: SeatWanted) -> Iterator[str]:
         schedule = self.facts.schedules.get(wish.exam)
         if schedule is None or wish.candidate not in schedule.seats:
             yield "there is no seat"
-        if self._last_word("booking", wish.booking) != said.BOOKING_CONFIRMED:
-            yield "the SIS was not told"
+        yield from self._untold("booking", wish.booking, said.BOOKING_CONFIRMED)
         linked = (wish.exam, wish.candidate) in self._links or (LOST_LINK, wish.booking) in self._tasks
         if self.expected.courses[wish.exam] == AT_ONCE and not linked:
             yield "there is neither a launch link nor a task that says that it is lost"
@@ -161,9 +176,9 @@ class _Checker:
 
     def _twice(self) -> Iterator[Finding]:
         for exam, schedule in self.facts.schedules.items():
-            for candidate, links in schedule.seats.items():
+            for who, links in schedule.seats.items():
                 if links > 1:
-                    yield Finding(Class.DUPLICATED, f"{candidate} was added to {exam} {links} times")
+                    yield Finding(Class.DUPLICATED, f"{who} was added to {exam} {links} times")
         ids: dict[object, set[str]] = {}
         for told in self.facts.told:
             ids.setdefault(_content(told), set()).add(told.id)
@@ -193,10 +208,10 @@ class _Checker:
         for exam, schedule in self.facts.schedules.items():
             if exam not in self.expected.courses:
                 yield f"nobody has scheduled {exam}"
-            for candidate in schedule.seats:
-                asked = schedule.activated and (exam, candidate) in self._to_be_removed
-                if (exam, candidate) not in standing and not asked:
-                    yield f"{candidate} has a seat in {exam} that nobody wants"
+            for who in schedule.seats:
+                asked = schedule.activated and (exam, who) in self._to_be_removed
+                if (exam, who) not in standing and not asked:
+                    yield f"{who} has a seat in {exam} that nobody wants"
 
     def _last_word(self, family: str, subject: str) -> str | None:
         return self._said_last.get((family, subject))

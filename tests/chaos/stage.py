@@ -124,6 +124,7 @@ class Stage:
         self.topology = Topology(outcomes_queue="outcomes")
         self.disk: SmallDisk | None = None
         self.amqp = rabbit.create_vhost(self.rabbit.admin_url, self.rabbit.url)
+        self._closing.callback(rabbit.delete_vhost, self.rabbit.admin_url, self.amqp)
         declare(self.amqp, self.topology)
         self.ledger_url = self._make_ledger(cast)
         self.engine = sa.create_engine(self.ledger_url, pool_pre_ping=True)
@@ -140,7 +141,9 @@ class Stage:
         if cast.small_disk:
             self.disk = self._closing.enter_context(small_disk(self.folder / "disk", DISK_MEGABYTES))
             return f"sqlite:///{self.disk.folder / 'ledger.sqlite'}"
-        return postgres.create_database(self.postgres.url)
+        url = postgres.create_database(self.postgres.url)
+        self._closing.callback(postgres.drop_database, self.postgres.url, url)
+        return url
 
     def _worker(self, name: str, leash: Leash, *, links: bool) -> Worker:
         amqp, ledger, cirrus = self.amqp, self.ledger_url, self.cirrus.url
