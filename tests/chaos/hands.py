@@ -9,7 +9,6 @@ from random import Random
 from tests.chaos.nemesis import (
     CirrusTrouble,
     ClockStepped,
-    LeaseOutlived,
     LinkHalfOpen,
     LinkRefused,
     LinkReset,
@@ -19,7 +18,8 @@ from tests.chaos.nemesis import (
 )
 from tests.chaos.server_nemesis import Crashed, DiskFull, Frozen, LedgerReadOnly, MemoryAlarm, QueueFull
 from tests.chaos.stage import Stage
-from tests.chaos.worker import Worker
+from tests.chaos.worker import Links, Worker
+from tests.services.proxy import Proxy
 
 DAY_S = 86_400
 
@@ -75,59 +75,57 @@ class Hand:
                     tally.add(nemesis.name, nemesis.heal())
 
 
-def on_links(worker: Worker, pause: Span) -> list[Hand]:
-    """Break each way of a worker in every way; a way's hand knows nothing of the other two."""
-    assert worker.links is not None
-    ways = {"broker": worker.links.broker, "ledger": worker.links.ledger, "Cirrus": worker.links.cirrus}
-    return [
-        Hand((LinkReset(way, proxy), LinkHalfOpen(way, proxy), LinkRefused(way, proxy)), pause)
-        for way, proxy in ways.items()
-    ]
+def of_link(way: str, proxy: Proxy) -> tuple[Nemesis, ...]:
+    """Break one way of a worker in every way."""
+    return (LinkReset(way, proxy), LinkHalfOpen(way, proxy), LinkRefused(way, proxy))
 
 
-def on_process(worker: Worker, pause: Span, chance: Random) -> Hand:
+def of_links(links: Links) -> tuple[Nemesis, ...]:
+    """Break all of a worker's ways in every way."""
+    return tuple(nemesis for way in links.ways() for nemesis in of_link(*way))
+
+
+def of_process(worker: Worker, chance: Random) -> tuple[Nemesis, ...]:
     """Kill a worker, and put its clock wrong."""
-    return Hand((WorkerKilled(worker), _clock(worker, chance)), pause)
+    return (WorkerKilled(worker), ClockStepped(worker, lambda: chance.randint(-DAY_S, DAY_S)))
 
 
-def on_leases(stage: Stage, worker: Worker, pause: Span) -> Hand:
-    """Freeze a worker for longer than its leases."""
-    return Hand((LeaseOutlived(worker, stage.engine),), pause)
-
-
-def on_cirrus(stage: Stage, pause: Span, chance: Random) -> Hand:
+def of_cirrus(stage: Stage, chance: Random) -> tuple[Nemesis, ...]:
     """Let calls fail before they have an effect, and after it."""
     control = stage.cirrus.control
-    before = CirrusTrouble("Cirrus failing", control, lambda: {**chance.choice(BEFORE), "count": 3})
-    after = CirrusTrouble("Cirrus answer lost", control, lambda: {**chance.choice(AFTER), "count": 3})
-    return Hand((before, after), pause)
+    return (
+        CirrusTrouble("Cirrus failing", control, lambda: {**chance.choice(BEFORE), "count": 3}),
+        CirrusTrouble("Cirrus answer lost", control, lambda: {**chance.choice(AFTER), "count": 3}),
+    )
 
 
-def on_broker(stage: Stage, pause: Span) -> list[Hand]:
-    """Freeze the broker, put it under alarm, and let its queues be full."""
+def of_queues(stage: Stage) -> tuple[Nemesis, ...]:
+    """Let the broker's queues be full."""
     server, topology = stage.rabbit, stage.topology
-    intake = QueueFull("intake queue full", server, stage.amqp, topology.intake_queue)
-    outcomes = QueueFull("outcomes queue full", server, stage.amqp, topology.outcomes_queue or "")
-    return [Hand((Frozen("broker frozen", server), MemoryAlarm(server)), pause), Hand((intake, outcomes), pause)]
+    return (
+        QueueFull("intake queue full", server, stage.amqp, topology.intake_queue),
+        QueueFull("outcomes queue full", server, stage.amqp, topology.outcomes_queue or ""),
+    )
 
 
-def on_broker_restart(stage: Stage, pause: Span) -> Hand:
+def of_broker(stage: Stage) -> tuple[Nemesis, ...]:
+    """Freeze the broker, and put it under alarm."""
+    return (Frozen("broker frozen", stage.rabbit), MemoryAlarm(stage.rabbit))
+
+
+def of_broker_restart(stage: Stage) -> tuple[Nemesis, ...]:
     """Crash the broker."""
-    return Hand((Crashed("broker restarted", stage.rabbit),), pause)
+    return (Crashed("broker restarted", stage.rabbit),)
 
 
-def on_ledger(stage: Stage, pause: Span) -> Hand:
+def of_ledger(stage: Stage) -> tuple[Nemesis, ...]:
     """Freeze the database, crash it, and let it take no writes."""
     server = stage.postgres
-    return Hand((Frozen("ledger frozen", server), Crashed("ledger restarted", server), LedgerReadOnly(server)), pause)
+    return (Frozen("ledger frozen", server), Crashed("ledger restarted", server), LedgerReadOnly(server))
 
 
-def on_disk(stage: Stage, pause: Span) -> Hand:
+def of_disk(stage: Stage) -> tuple[Nemesis, ...]:
     """Fill the disk of the ledger."""
     assert stage.disk is not None
     logs = [worker.log for worker in stage.workers]
-    return Hand((DiskFull(stage.disk, stage.disk.folder / "ledger.sqlite", logs),), pause)
-
-
-def _clock(worker: Worker, chance: Random) -> ClockStepped:
-    return ClockStepped(worker, lambda: chance.randint(-DAY_S, DAY_S))
+    return (DiskFull(stage.disk, stage.disk.folder / "ledger.sqlite", logs),)

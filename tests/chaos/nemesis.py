@@ -105,7 +105,7 @@ class LinkRefused:
 
 
 class WorkerKilled:
-    """A worker is killed, and started again at once."""
+    """A worker that was at work is killed, and started again at once."""
 
     name = "worker killed"
     hold = (0.0, 0.0)
@@ -116,7 +116,7 @@ class WorkerKilled:
 
     def strike(self) -> None:
         """See `Nemesis`."""
-        self._struck = self._worker.kill()
+        self._struck = met(self._worker.is_up) and self._worker.kill()
 
     def heal(self) -> int:
         """See `Nemesis`."""

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit, urlunsplit
 import kombu
 import requests
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapter.broker import Consumer, Delivery, Message, Published, Publisher, Topology, declare
 from adapter.cirrus.sandbox import SandboxOptions, SandboxServer
 from tests.chaos.expectation import Expectation
 from tests.chaos.facts import Facts, read_cirrus, read_ledger, read_letters, read_told
-from tests.chaos.office import TENANT, Office, Said
+from tests.chaos.office import TENANT, Nature, Office, Said
 from tests.chaos.worker import Address, Links, Worker
 from tests.services import postgres, rabbit
 from tests.services.disk import SmallDisk
@@ -55,6 +56,9 @@ halt_probe_s = 1
 
 PUBLISH_PATIENCE = 3.0
 PAUSE = 0.2
+MOST_OPEN = 60
+"""Events and records that may be undecided at one time."""
+
 TEND_EVERY = 0.1
 DISK_MEGABYTES = 24
 
@@ -79,20 +83,34 @@ class Sis:
     pace: float
     """Seconds between two deeds of the office."""
 
+    ledger: sa.Engine
     said: list[Said] = field(default_factory=list[Said])
     refused: int = 0
     """Messages that had to be published again."""
 
     def work(self, stop: threading.Event) -> None:
-        """Go on until told to stop; what was begun to be published is confirmed before this returns."""
+        """Go on until told to stop; what was begun to be published is confirmed before this returns.
+
+        It falls silent while the adapter is far behind: what is to be seen is what breaks, not what piles up.
+        """
         publisher = Publisher(self.amqp, deadline=PUBLISH_PATIENCE)
         try:
             while not stop.wait(self.pace):
+                if self._adapter_is_behind():
+                    continue
                 said = self.office.speak()
                 self._publish(publisher, said)
                 self.said += said
         finally:
             publisher.close()
+
+    def _adapter_is_behind(self) -> bool:
+        sound = sum(said.nature is Nature.SOUND for said in self.said)
+        try:
+            facts = read_ledger(self.ledger)
+            return sound - len(facts.kept) + len(facts.restless) > MOST_OPEN
+        except SQLAlchemyError:
+            return True  # the ledger is somebody's victim just now
 
     def _publish(self, publisher: Publisher, said: Sequence[Said]) -> None:
         waiting = [self._message(each) for each in said]
@@ -265,4 +283,4 @@ def opened(cast: Cast, servers: tuple[RabbitServer, PostgresServer], folder: Pat
 
 def new_sis(stage: Stage, now: datetime, chance: Random, pace: float) -> Sis:
     """Return a SIS for a stage."""
-    return Sis(Office(now, chance), stage.amqp, stage.topology, pace)
+    return Sis(Office(now, chance), stage.amqp, stage.topology, pace, stage.engine)

@@ -19,6 +19,8 @@ PAUSE = 1.0
 """Seconds before a process is started again that ended by itself."""
 
 STOP_PATIENCE = 60.0
+STARTED = b'"event":"started"'
+"""What a worker logs once all of its loops turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class Links:
         proxies = [stack.enter_context(opened(address.host, address.port)) for address in (broker, ledger, cirrus)]
         return cls(*proxies)
 
+    def ways(self) -> tuple[tuple[str, Proxy], ...]:
+        """Return each way with its name."""
+        return (("broker", self.broker), ("ledger", self.ledger), ("Cirrus", self.cirrus))
+
 
 @dataclass
 class Worker:
@@ -64,12 +70,21 @@ class Worker:
         self._lock = threading.Lock()
         self._process: ServerProcess | None = None
         self._start_at = 0.0
+        self._log_begins = 0
 
     @property
     def pid(self) -> int:
         """The process that runs now, 0 without any."""
         process = self._process
         return process.pid if process is not None else 0
+
+    def is_up(self) -> bool:
+        """Tell whether the process that runs now has begun to work."""
+        if not self.log.exists():
+            return False
+        with self.log.open("rb") as log:
+            log.seek(self._log_begins)
+            return STARTED in log.read()
 
     def command(self, *arguments: str) -> None:
         """Run one command of the adapter with its settings, to the end."""
@@ -114,6 +129,7 @@ class Worker:
                 self.endings.append(f"{self.name} ended with {process.code} when it was asked to stop")
 
     def _start(self) -> None:
+        self._log_begins = self.log.stat().st_size if self.log.exists() else 0
         self._process = ServerProcess(
             [*CLI, "run", "--config", str(self._config)],
             leash=self.leash,
