@@ -32,8 +32,8 @@ check: $(VENV)/.dev ## linters, types, architecture, alert rules, deployment fil
 bench: $(VENV)/.dev ## bookings per second and calls per booking beside a plain consumer; BENCH_FLAGS=--help
 	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
 
-chaos: $(VENV)/.dev ## kills the worker again and again, and compares with a calm run
-	@$(BIN)/python -m pytest tests/chaos
+chaos: $(VENV)/.dev ## breaks every part of it for ten minutes, and classes every event of that; CHAOS_FLAGS=--help
+	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)
 
 docs: $(VENV)/.runtime ## write the generated pages anew
 	@$(BIN)/cirrus-adapter docs --write

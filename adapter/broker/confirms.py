@@ -77,6 +77,8 @@ class Confirms:
     """
 
     def __init__(self) -> None:
+        self.nacked = False
+        """Whether the broker has refused anything on this channel."""
         self._last_tag = 0
         self._unconfirmed: dict[int, tuple[int, Message]] = {}
         self._returned: dict[int, str] = {}
@@ -106,6 +108,7 @@ class Confirms:
 
     def on_nack(self, tag: int, multiple: bool) -> None:  # noqa: FBT001 - py-amqp calls it so
         """Take a nack."""
+        self.nacked = True
         for refused in self._settled(tag, multiple):
             index, _ = self._unconfirmed.pop(refused)
             self._returned.pop(refused, None)

@@ -156,22 +156,29 @@ class _AmqpLine:
     def __init__(self, url: str, *, window: int, heartbeat: float, mandatory: bool, silence: float) -> None:
         self._window = window
         self._mandatory = mandatory
-        self._confirms = Confirms()
         self._link = Link.open(url, heartbeat=heartbeat, name="cirrus-adapter: publisher")
         self._link.on_blocked(lambda: _log.warning("publisher_blocked"))
         try:
             self._link.limit(silence)
-            self._channel: AmqpChannel = self._link.channel()
-            self._channel.confirm_select()
+            self._channel, self._confirms = self._open_channel()
         except BaseException:
             self._link.abort()
             raise
-        self._channel.events["basic_ack"].add(self._confirms.on_ack)
-        self._channel.events["basic_nack"].add(self._confirms.on_nack)
-        self._channel.events["basic_return"].add(self._confirms.on_return)
+
+    def _open_channel(self) -> tuple[AmqpChannel, Confirms]:
+        channel, confirms = self._link.channel(), Confirms()
+        channel.confirm_select()
+        channel.events["basic_ack"].add(confirms.on_ack)
+        channel.events["basic_nack"].add(confirms.on_nack)
+        channel.events["basic_return"].add(confirms.on_return)
+        return channel, confirms
 
     def publish(self, messages: Sequence[Message], batch: Batch, until: float) -> None:
         """See `Line`."""
+        if self._confirms.nacked:
+            # A quorum queue whose limit was taken away goes on refusing the channels that it has refused before.
+            self._channel.close()
+            self._channel, self._confirms = self._open_channel()
         self._confirms.begin(batch)
         for index, message in enumerate(messages):
             if len(self._confirms) >= self._window:

@@ -172,7 +172,10 @@ def _not_there_yet(record: Record, aggregate: Aggregate) -> Ref | None:
     """Return the booking that has left this seat and has no other one yet; a seat is given up after the new one."""
     ref = successor(record)
     ahead = aggregate.related.get(ref) if ref is not None else None
-    return ref if ahead is not None and booking_is_live(ahead) and not holds_seat(ahead) else None
+    if ahead is None or not booking_is_live(ahead) or holds_seat(ahead):
+        return None
+    # At rest without a seat, it has lapsed with its new exam or with its student: no seat will come.
+    return None if ahead.status is Status.SETTLED else ref
 
 
 def _taking_over(member: Booked, holder: Booked) -> Booked:

@@ -11,7 +11,7 @@ import pytest
 from adapter.broker import Failed, Message, Published, Receipt
 from tests.contract.broker_kit import PATIENCE, Broker, at_port, broker_at, proxied
 from tests.services.processes import free_port, wait_until
-from tests.services.rabbit import RabbitServer
+from tests.services.rabbit import RabbitServer, close_queue, open_queue
 
 
 @pytest.fixture
@@ -23,6 +23,23 @@ def broker(amqp_url: str) -> Iterator[Broker]:
 
 def _reasons(receipts: list[Receipt]) -> list[str]:
     return [receipt.reason if isinstance(receipt, Failed) else "published" for receipt in receipts]
+
+
+def test_a_queue_that_is_no_longer_limited_is_used_again(broker: Broker, rabbit: RabbitServer) -> None:
+    """RabbitMQ goes on refusing a channel that it has refused before: the publisher takes another."""
+    queue = broker.topology.intake_queue
+    states: list[bool] = []
+    publisher = broker.publisher(on_state=states.append)
+    assert _reasons(publisher.publish([broker.event(1)])) == ["published"]
+    close_queue(rabbit.admin_url, broker.url, queue)
+    wait_until(
+        lambda: _reasons(publisher.publish([broker.event(2)])) == ["nacked"], patience=PATIENCE, what="a full queue"
+    )
+    open_queue(rabbit.admin_url, broker.url, queue)
+    wait_until(
+        lambda: _reasons(publisher.publish([broker.event(3)])) == ["published"], patience=PATIENCE, what="an open queue"
+    )
+    assert states == [True]
 
 
 def test_returned_messages_with_the_same_id_are_told_apart(broker: Broker) -> None:

@@ -92,6 +92,19 @@ class PostgresServer:
             self._process.kill()
             self._process = None
 
+    def crash(self) -> None:
+        """End it as a power cut does, and start it again: it recovers what was committed."""
+        self.kill()
+        self.start()
+
+    def demote(self) -> None:
+        """Be what is left after a fail-over to a read-only standby: connections are gone, new ones cannot write."""
+        self._make_read_only("on")
+
+    def promote(self) -> None:
+        """Take writes again, from connections made anew; harmless for one that takes writes."""
+        self._make_read_only("off")
+
     def freeze(self) -> None:
         """Keep every connection open and answer nothing, until `thaw`."""
         assert self._process is not None
@@ -113,6 +126,16 @@ class PostgresServer:
             self._process.wait_ready(self._accepts, patience=START_PATIENCE)
         else:
             self.start()
+
+    def _make_read_only(self, switch: LiteralString) -> None:
+        others = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        with psycopg.connect(_conninfo(self.url), autocommit=True, connect_timeout=10) as connection:
+            connection.execute(SQL("ALTER SYSTEM SET default_transaction_read_only = {}").format(SQL(switch)))
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(others)
 
     @property
     def _data(self) -> Path:

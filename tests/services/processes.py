@@ -119,9 +119,14 @@ class ServerProcess:
         """The process id of the program itself."""
         return self._popen.pid
 
+    @property
+    def code(self) -> int | None:
+        """The code with which it ended, or minus the signal's number; None while it runs."""
+        return self._popen.poll()
+
     def alive(self) -> bool:
         """Tell whether the program runs (or is frozen)."""
-        return self._popen.poll() is None
+        return self.code is None
 
     def wait_ready(self, ready: Callable[[], bool], *, patience: float) -> None:
         """Return once `ready()` holds; raise `ServerFailedError` if it ends before, or takes too long."""

@@ -1,4 +1,4 @@
-"""A TCP proxy on a free port that can reset, freeze and refuse connections, for tests of broken networks."""
+"""A TCP proxy on a free port that can reset, freeze, swallow and refuse, for tests of broken networks."""
 
 import asyncio
 import contextlib
@@ -25,10 +25,11 @@ class Proxy:
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._flowing: asyncio.Event | None = None
+        self._swallowing = False
 
-    def reset(self) -> None:
-        """Break every connection with a reset, as a failing router does."""
-        self._run(self._reset())
+    def reset(self) -> int:
+        """Break every connection with a reset, as a failing router does; return how many that were."""
+        return self._run(self._reset())
 
     def freeze(self) -> None:
         """Keep every connection open and forward nothing."""
@@ -37,6 +38,15 @@ class Proxy:
     def thaw(self) -> None:
         """Forward again, also what came in meanwhile."""
         self._run(self._flow(flowing=True))
+
+    def swallow(self) -> None:
+        """Leave every connection half open: it is taken and kept, and whatever is sent either way vanishes."""
+        self._run(self._swallow())
+
+    def give_up(self) -> int:
+        """End `swallow` as a kernel does that had no answer for too long: reset what was half open; return how many."""
+        self._swallowing = False
+        return self.reset()
 
     def refuse(self) -> None:
         """Break every connection and accept no new one."""
@@ -80,7 +90,8 @@ class Proxy:
         await self._reset()
         await _settled()
 
-    async def _reset(self) -> None:
+    async def _reset(self) -> int:
+        broken = self.connections()
         for writer in self._open:
             connection = writer.get_extra_info("socket")
             with contextlib.suppress(OSError):
@@ -89,6 +100,10 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        return broken
+
+    async def _swallow(self) -> None:
+        self._swallowing = True
 
     async def _flow(self, *, flowing: bool) -> None:
         assert self._flowing is not None
@@ -119,6 +134,8 @@ class Proxy:
         try:
             while chunk := await source.read(CHUNK):
                 await self._flowing.wait()
+                if self._swallowing:
+                    continue
                 sink.write(chunk)
                 await sink.drain()
         except OSError:

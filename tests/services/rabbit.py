@@ -4,13 +4,14 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 from base64 import b64encode
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -138,11 +139,19 @@ class RabbitServer:
     @contextlib.contextmanager
     def memory_alarm(self) -> Generator[None]:
         """Block every publisher inside the context, as a broker short of memory does."""
-        self.ctl("set_vm_memory_high_watermark", "absolute", "1")
+        self.raise_memory_alarm()
         try:
             yield
         finally:
-            self.ctl("set_vm_memory_high_watermark", "0.4")
+            self.end_memory_alarm()
+
+    def raise_memory_alarm(self) -> None:
+        """Block every publisher until `end_memory_alarm`."""
+        self.ctl("set_vm_memory_high_watermark", "absolute", "1")
+
+    def end_memory_alarm(self) -> None:
+        """Let publishers go on; harmless without an alarm."""
+        self.ctl("set_vm_memory_high_watermark", "0.4")
 
     def _run(self, *command: str) -> ServerProcess:
         log = self._folder / f"{Path(command[0]).name}.log"
@@ -205,7 +214,23 @@ def delete_vhost(admin_url: str, amqp_url: str) -> None:
     _call(admin_url, "DELETE", f"/api/vhosts{urlsplit(amqp_url).path}")
 
 
-def _call(admin_url: str, method: str, path: str, body: dict[str, str] | None = None) -> None:
+def close_queue(admin_url: str, amqp_url: str, queue: str) -> None:
+    """Let a queue refuse every message, as one does that is full, until `open_queue`."""
+    full = {"max-length": 0, "overflow": "reject-publish"}
+    policy = {"pattern": f"^{re.escape(queue)}$", "definition": full, "apply-to": "queues"}
+    _call(admin_url, "PUT", f"/api/policies{urlsplit(amqp_url).path}/{_policy(queue)}", policy)
+
+
+def open_queue(admin_url: str, amqp_url: str, queue: str) -> None:
+    """Let a queue take messages again."""
+    _call(admin_url, "DELETE", f"/api/policies{urlsplit(amqp_url).path}/{_policy(queue)}")
+
+
+def _policy(queue: str) -> str:
+    return quote(f"full-{queue}", safe="")
+
+
+def _call(admin_url: str, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
     parts = urlsplit(admin_url)
     credentials = b64encode(f"{parts.username}:{parts.password}".encode()).decode()
     headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}

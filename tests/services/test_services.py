@@ -17,13 +17,23 @@ import pytest
 import requests
 from sqlalchemy import create_engine, make_url, text
 
-from tests.services.fixtures import or_skip
+from tests.services.clock import HostClock, ensure_installed
+from tests.services.disk import opened as small_disk
+from tests.services.fixtures import give_up, or_skip
 from tests.services.packages import UnavailableError
 from tests.services.postgres import PostgresServer
 from tests.services.processes import Leash, runs, wait_until
+from tests.services.proxy import opened
 from tests.services.rabbit import RabbitServer
 
 STANDARD_PORTS = {4369, 5432, 5672, 15672, 25672}
+CLOCK_PROBE = """
+import sys
+import time
+
+for _ in sys.stdin:
+    print(time.time(), time.monotonic())
+"""
 PROBE = """
 import sys
 import time
@@ -183,6 +193,80 @@ def test_a_memory_alarm_blocks_publishers_until_it_ends(rabbit: RabbitServer, am
 
     assert "memory" not in rabbit.ctl("eval", "rabbit_alarm:get_alarms().")
     _publish(amqp_url, "kept")
+
+
+def test_a_demoted_postgres_takes_no_writes(postgres: PostgresServer, postgres_url: str) -> None:
+    """After the fail-over connections are gone and new ones can only read; promoted, it takes writes again."""
+    _write(postgres_url)
+    with psycopg.connect(_conninfo(postgres_url)) as before:
+        postgres.demote()
+        with pytest.raises(psycopg.OperationalError):
+            before.execute("SELECT 1")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        _write(postgres_url)
+    assert _rows(postgres_url) == 1
+
+    postgres.promote()
+    _write(postgres_url)
+    assert _rows(postgres_url) == 2
+
+
+def test_what_is_sent_over_a_half_open_connection_vanishes() -> None:
+    """Connections are taken and kept, nothing arrives; given up, they are reset, and new ones work."""
+    with socket.create_server(("127.0.0.1", 0)) as server, opened("127.0.0.1", server.getsockname()[1]) as proxy:
+        proxy.swallow()
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=0.3) as half_open:
+            far, _ = server.accept()
+            far.settimeout(0.3)
+            half_open.sendall(b"lost")
+            with pytest.raises(TimeoutError):
+                far.recv(1)
+            assert proxy.give_up() == 1
+            with pytest.raises(ConnectionResetError):
+                half_open.recv(1)
+        far.close()
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as whole:
+            far, _ = server.accept()
+            whole.sendall(b"kept")
+            assert far.recv(4) == b"kept"
+            far.close()
+
+
+def test_the_clock_of_one_process_is_wrong_while_it_runs(tmp_path: Path) -> None:
+    """A step reaches a process that runs already, and leaves its monotonic clock alone."""
+    ensure_installed()
+    clock = HostClock(tmp_path / "clock")
+    asked = [sys.executable, "-u", "-c", CLOCK_PROBE]
+    with subprocess.Popen(
+        asked, env={**os.environ, **clock.environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def ask() -> tuple[float, float]:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            wall, monotonic = process.stdout.readline().split()
+            return float(wall), float(monotonic)
+
+        wall, monotonic = ask()
+        clock.step(-86_400)
+        wait_until(lambda: ask()[0] < wall - 80_000, patience=20, what="a clock that is a day slow")
+        assert 0 <= ask()[1] - monotonic < 60
+        process.stdin.close()
+
+
+def test_a_full_disk_takes_nothing_until_it_is_freed(tmp_path: Path) -> None:
+    """Not a byte fits while it is full; freed, it takes files again."""
+    try:
+        with small_disk(tmp_path / "disk", megabytes=1) as disk:
+            disk.fill()
+            with pytest.raises(OSError, match="No space left"):
+                (disk.folder / "file").write_bytes(b"1")
+            disk.free()
+            (disk.folder / "file").write_bytes(b"1")
+    except UnavailableError as error:
+        give_up(error)
 
 
 def test_nothing_is_left_after_stop(leash: Leash) -> None:

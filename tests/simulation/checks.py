@@ -74,7 +74,9 @@ def one_effect_for_each_wish(world: World) -> Iterator[str]:
             asked["schedule", data["offeringId"]] += 1
         elif event["type"].startswith("sis.exam.booked"):
             asked[data["offeringId"], candidate(data["person"]["personId"])] += 1
-    returns = Counter(event["subject"] for event in world.day.events if event["type"].startswith("sis.student.enrolled"))
+    returns = Counter(
+        event["subject"] for event in world.day.events if event["type"].startswith("sis.student.enrolled")
+    )
     for (place, what), times in world.cirrus.effects.items():
         if place == "user":
             most = 1
@@ -101,7 +103,9 @@ def every_outcome_once(world: World) -> Iterator[str]:
         contents.setdefault(message.id, message.body)
         if contents[message.id] != message.body:
             yield f"outcome {message.id} was told with two contents"
-    yield from (f"outcome {name} ({kind} {subject}) was not told" for name, subject, kind in told if name not in contents)
+    yield from (
+        f"outcome {name} ({kind} {subject}) was not told" for name, subject, kind in told if name not in contents
+    )
     known = {name for name, _, _ in told}
     yield from (f"outcome {name} is not in the outbox" for name in contents if name not in known)
     for subject, ids in heard.items():
@@ -125,8 +129,11 @@ def _statements(world: World) -> dict[str, int]:
         about[event["subject"]] |= _named(event)
     named = {event["id"]: _named(event) for event in world.day.events}
     return {
-        subject: sum(1 for names in named.values() if names & (related | {subject})) for subject, related in about.items()
-    } | {name: sum(1 for names in named.values() if name in names) for name in set().union(*named.values()) - set(about)}
+        subject: sum(1 for names in named.values() if names & (related | {subject}))
+        for subject, related in about.items()
+    } | {
+        name: sum(1 for names in named.values() if name in names) for name in set().union(*named.values()) - set(about)
+    }
 
 
 def _named(event: Json) -> set[str]:
@@ -149,7 +156,9 @@ def every_result_told(world: World) -> Iterator[str]:
             yield f"the result of {whose} was told as {kinds}"
         elif versions[-1]["data"]["result"]["score"] != shown[0].score:
             yield f"the result of {whose} was last told as {versions[-1]['data']['result']['score']}, it is {shown[0].score}"
-    yield from (f"a result of {whose} was told that Cirrus has not" for whose in set(told) - set(world.cirrus.rules.results))
+    yield from (
+        f"a result of {whose} was told that Cirrus has not" for whose in set(told) - set(world.cirrus.rules.results)
+    )
 
 
 def calls_within_the_pace(world: World) -> Iterator[str]:
@@ -205,9 +214,7 @@ def nothing_is_left(world: World) -> Iterator[str]:
     """At rest nothing is due, held, or half done, and no log line has admitted a mistake."""
     for kind, key, status in world.rows("SELECT kind, key, status FROM records"):
         about = f"{kind} {key} is {status}"
-        if status == "due":
-            yield about
-        elif status == "rejected" and not (kind == "candidate" and key == SPOILT) and kind != "booking":
+        if status == "due" or (status == "rejected" and not (kind == "candidate" and key == SPOILT) and kind != "booking"):
             yield about
     yield from (f"{row[0]} {row[1]} is leased" for row in world.rows("SELECT kind, key FROM work WHERE lease_by <> ''"))
     yield from world.mistakes

@@ -37,11 +37,15 @@ class End:
         rules = world.cirrus.rules
         return cls(
             users=dict(rules.users),
-            schedules={name: (held.schedule, held.activated, frozenset(held.seats)) for name, held in rules.schedules.items()},
+            schedules={
+                name: (held.schedule, held.activated, frozenset(held.seats)) for name, held in rules.schedules.items()
+            },
             outcomes=frozenset(tuple(row) for row in world.rows("SELECT type, subject, id FROM outbox")),
             events=tuple(sorted(tuple(row) for row in world.rows("SELECT id, type FROM messages"))),
             records=tuple(sorted(tuple(row) for row in world.rows("SELECT kind, key, status FROM records"))),
-            tasks=tuple(sorted(tuple(row) for row in world.rows("SELECT name, key FROM tasks WHERE closed_at IS NULL"))),
+            tasks=tuple(
+                sorted(tuple(row) for row in world.rows("SELECT name, key FROM tasks WHERE closed_at IS NULL"))
+            ),
             dead=frozenset(letter.id for letter in world.broker.dead),
         )
 
@@ -62,7 +66,9 @@ def calm_run(name: str) -> Calm:
         assert whole_story(world), "the calm run comes to rest"
         (worker,) = world.workers
         seen = worker.points.seen
-        calls = Counter({name.removeprefix("before "): times for name, times in seen.items() if name.startswith("before")})
+        calls = Counter(
+            {name.removeprefix("before "): times for name, times in seen.items() if name.startswith("before")}
+        )
         return Calm(name, End.of(world), worker.points.reached, calls)
 
 

@@ -98,6 +98,8 @@ def whole_story(world: World) -> bool:
     if not world.run():
         return False
     staff_do_their_tasks(world)
-    return _later(world, 2 * HOUR) and exams_are_sat(world) and all(
-        results_are_published(world, score) for score in (60.0, 75.0)
+    return (
+        _later(world, 2 * HOUR)
+        and exams_are_sat(world)
+        and all(results_are_published(world, score) for score in (60.0, 75.0))
     )

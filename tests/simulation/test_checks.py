@@ -93,7 +93,9 @@ def crowd(world: World) -> Callable[[], object]:
 
 def probe_twice(world: World) -> Callable[[], object]:
     """Ask a Cirrus that is down two questions at once."""
-    return _call(world, *((3000.0 + number, 3000.5 + number) for number in range(5)), (3010.0, 3013.0), (3011.0, 3014.0))
+    return _call(
+        world, *((3000.0 + number, 3000.5 + number) for number in range(5)), (3010.0, 3013.0), (3011.0, 3014.0)
+    )
 
 
 def admit_a_mistake(world: World) -> Callable[[], object]:

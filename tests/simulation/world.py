@@ -347,7 +347,7 @@ def _listening(world: World) -> Iterator[None]:
 
     def listen(_logger: object, _method: str, line: dict[str, Any]) -> Any:
         if line["event"] in MISTAKES:
-            world.mistakes.append(f"{line['event']}: {line.get('exc_info') and _what_failed() or line}")
+            world.mistakes.append(f"{line['event']}: {(line.get('exc_info') and _what_failed()) or line}")
         raise structlog.DropEvent
 
     before = structlog.get_config()

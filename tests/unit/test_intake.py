@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -55,6 +55,8 @@ class Reception:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     nudges: list[None] = field(default_factory=list)
     beats: list[None] = field(default_factory=list)
+    host: datetime = NOW
+    """What the host takes for the present moment; the ledger's is `NOW`."""
 
     def intake(self, size: int = 100) -> Intake:
         """Return the intake."""
@@ -69,7 +71,7 @@ class Reception:
             batching=Batching(size, 0.0),
             metrics=metrics,
             heartbeats=Heartbeats((), metrics, lambda: NOW, self._beat),
-            clock=lambda: NOW,
+            clock=lambda: self.host,
             nudge=lambda: self.nudges.append(None),
             stop=self.stop,
         )
@@ -112,6 +114,17 @@ def test_a_batch_is_stored_and_then_acknowledged(reception: Reception) -> None:
     assert reception.stored() == ["e1", "e2", "e3"]
     assert reception.deliverer.settled == given
     assert (len(reception.nudges), reception.handled("applied")) == (1, 3)
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=-1), timedelta(days=1)])
+def test_a_wrong_host_clock_decides_nothing(reception: Reception, wrong: timedelta) -> None:
+    """What is from the future is so by the ledger's time, on a host that is slow as on one that is fast."""
+    future = event(2, time=(NOW + timedelta(hours=1)).isoformat())
+    reception.give(delivery(event()), delivery(future))
+    reception.host = NOW + wrong
+    reception.intake().turn()
+    assert reception.stored() == ["e1"]
+    assert reception.buried() == [("from-the-future", "$.time")]
 
 
 def test_a_batch_is_no_larger_than_asked_for(reception: Reception) -> None:

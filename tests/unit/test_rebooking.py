@@ -69,3 +69,9 @@ def test_the_old_seat_stays_until_the_new_one_is_there() -> None:
 def test_the_old_seat_is_given_up_once_the_new_one_is_there() -> None:
     """Then it is taken off the draft."""
     assert planned(moved(seat=True)).steps == (UnlistCandidates("old", ("S1",)),)
+
+
+def test_the_old_seat_is_given_up_when_the_new_exam_is_called_off() -> None:
+    """The booking has lapsed with its new exam: no seat will come, so there is nothing to wait for."""
+    lapsed = replace(moved(lapsed="v1/v2"), status=Status.SETTLED)
+    assert planned(lapsed).steps == (UnlistCandidates("old", ("S1",)),)
