@@ -1,0 +1,120 @@
+"""Run: so many inputs through one surface, with a watch on the time and the memory that each of them takes."""
+
+import gc
+import resource
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from types import FrameType
+
+from tests.fuzz.mutate import mutated
+from tests.fuzz.promises import Broken, Feed, Surface
+
+LONGEST = 10.0
+"""Seconds of computing after which an input counts as hung: thousands of times what the largest needs."""
+
+WAITING = 60.0
+"""Seconds after which it counts as hung though nothing is computed."""
+
+ROOM = 1_000_000_000
+"""Bytes by which a process may grow; more is refused to it, and the input that asked for it has broken a promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An input that broke a promise."""
+
+    seed: int
+    number: int
+    given: bytes
+    error: str
+
+    def keep(self, folder: Path, surface: str) -> Path:
+        """Write the input to a file that is named after it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{surface}-{sha256(self.given).hexdigest()[:16]}"
+        file.write_bytes(self.given)
+        return file
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run: how the inputs ended, seconds, the longest of them in seconds, and the peak in bytes."""
+
+    surface: str
+    ends: Counter[str]
+    seconds: float
+    longest: float
+    peak: int
+    failures: tuple[Failure, ...]
+
+
+def run(surface: Surface, *, inputs: int, seed: int, most_failures: int = 5) -> Outcome:
+    """Feed a surface; the inputs follow from the seed."""
+    chances = Random(seed)
+    ends: Counter[str] = Counter()
+    failures: list[Failure] = []
+    longest = 0.0
+    began = time.perf_counter()
+    with surface.opened() as feed, bounded_memory():
+        for number in range(inputs):
+            given = mutated(surface.seeds, chances)
+            before = time.process_time()
+            try:
+                with watched():
+                    ends[feed(given)] += 1
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
+                ends["BROKEN"] += 1
+                failures.append(Failure(seed, number, given, told(error)))
+                gc.collect()
+                if len(failures) >= most_failures:
+                    break
+            longest = max(longest, time.process_time() - before)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Outcome(surface.name, ends, time.perf_counter() - began, longest, peak, tuple(failures))
+
+
+def told(error: BaseException) -> str:
+    """Return an error in one line, with the place where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "?"
+    return f"{type(error).__name__} at {where}: {error!s:.300}"
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Raise `Broken` in the middle of what takes too long."""
+    previous = {each: signal.signal(each, _hung) for each in (signal.SIGPROF, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_PROF, LONGEST)
+    signal.setitimer(signal.ITIMER_REAL, WAITING)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+
+
+def _hung(number: int, _frame: FrameType | None) -> None:
+    raise Broken(f"hung: {signal.Signals(number).name}")
+
+
+@contextmanager
+def bounded_memory() -> Iterator[None]:
+    """Refuse this process more memory than it may need."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + ROOM, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
