@@ -61,6 +61,8 @@ def _document(file: Path | None) -> dict[str, Any]:
         fault = ConfigurationError(str(file), f"it is not TOML: {error}", "correct the file")
     except UnicodeDecodeError:
         fault = ConfigurationError(str(file), "it is not UTF-8 text", "save it as UTF-8")
+    except (ValueError, RecursionError):
+        fault = ConfigurationError(str(file), "a number is too long, or a value too deeply nested", "correct the file")
     except OSError as error:
         why = error.strerror or type(error).__name__
         fault = ConfigurationError(str(file), f"cannot read it: {why}", "let this user read it")
