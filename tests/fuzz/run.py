@@ -14,7 +14,7 @@ from random import Random
 from types import FrameType
 
 from tests.fuzz.mutate import mutated
-from tests.fuzz.promises import Broken, Feed, Surface
+from tests.fuzz.promises import Broken, Surface
 
 LONGEST = 10.0
 """Seconds of computing after which an input counts as hung: thousands of times what the largest needs."""
@@ -24,6 +24,8 @@ WAITING = 60.0
 
 ROOM = 1_000_000_000
 """Bytes by which a process may grow; more is refused to it, and the input that asked for it has broken a promise."""
+
+MOST_FAILURES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,26 @@ class Outcome:
     failures: tuple[Failure, ...]
 
 
-def run(surface: Surface, *, inputs: int, seed: int, most_failures: int = 5) -> Outcome:
-    """Feed a surface; the inputs follow from the seed."""
+def run_by_name(name: str, inputs: int, seed: int) -> Outcome:
+    """Feed as many of the inputs to a surface as are worth their time."""
+    surface = _surface(name)
+    return run(surface, inputs=max(1, round(inputs * surface.share)), seed=seed)
+
+
+def replayed(name: str, given: bytes) -> str:
+    """Feed one input to a surface, and return how it ended."""
+    with _surface(name).opened() as feed, watched():
+        return feed(given)
+
+
+def _surface(name: str) -> Surface:
+    from tests.fuzz.surfaces import SURFACES  # here, since atheris has to see how the adapter is imported
+
+    return SURFACES[name]
+
+
+def run(surface: Surface, *, inputs: int, seed: int) -> Outcome:
+    """Feed a surface; the inputs follow from the seed. Enough broken promises end the run."""
     chances = Random(seed)
     ends: Counter[str] = Counter()
     failures: list[Failure] = []
@@ -73,7 +93,7 @@ def run(surface: Surface, *, inputs: int, seed: int, most_failures: int = 5) -> 
                 ends["BROKEN"] += 1
                 failures.append(Failure(seed, number, given, told(error)))
                 gc.collect()
-                if len(failures) >= most_failures:
+                if len(failures) >= MOST_FAILURES:
                     break
             longest = max(longest, time.process_time() - before)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
