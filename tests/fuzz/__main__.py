@@ -1,8 +1,6 @@
 """`python -m tests.fuzz`: hostile inputs, by the hundred thousand, into every place where bytes of strangers come in."""
 
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.fuzz.guided import guided
-from tests.fuzz.run import Outcome, replayed, run_by_name
+from tests.fuzz.run import Outcome, replayed, run_in_processes
 
 FOLDER = Path(__file__).parents[2] / "var" / "fuzz"
 NAMES = ("message", "frames", "answer", "results", "transport", "webhook", "http", "settings", "ids")
@@ -24,6 +22,7 @@ def main(
     inputs: Annotated[int, typer.Option(min=1, help="Inputs for each surface; those behind a socket get fewer.")] = 200_000,
     surface: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(NAMES)}; all of them by default.")] = None,
     seed: Annotated[int, typer.Option(min=1, help="The inputs follow from it.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once, each with the next seed.")] = os.cpu_count() or 1,
     keep: Annotated[Path, typer.Option(help="Folder for inputs that break a promise.")] = FOLDER,
     replay: Annotated[Path | None, typer.Option(help="Feed this file to the one surface, and nothing else.")] = None,
     atheris: Annotated[bool, typer.Option("--atheris", help="Let atheris look for inputs, for the one surface.")] = False,
@@ -41,7 +40,8 @@ def main(
         return
     outcomes = []
     notes = Console(stderr=True, highlight=False)
-    for outcome in _outcomes(names, inputs, seed):
+    for name in names:
+        outcome = run_in_processes(name, inputs, seed, jobs)
         notes.print(f"... {outcome.surface}: {outcome.ends.total():,} inputs", style="dim")
         for failure in outcome.failures:
             file = failure.keep(keep, outcome.surface)
@@ -50,13 +50,6 @@ def main(
     terminal = Console()
     (terminal if terminal.is_terminal else Console(width=WIDTH)).print(_table(outcomes))
     raise typer.Exit(1 if any(outcome.failures for outcome in outcomes) else 0)
-
-
-def _outcomes(names: list[str], inputs: int, seed: int) -> Iterator[Outcome]:
-    """Run each surface in a process of its own, so that the peak of its memory is its own."""
-    for name in names:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            yield process.submit(run_by_name, name, inputs, seed).result()
 
 
 def _table(outcomes: list[Outcome]) -> Table:

@@ -6,9 +6,11 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from types import FrameType
@@ -19,8 +21,8 @@ from tests.fuzz.promises import Broken, Surface
 LONGEST = 10.0
 """Seconds of computing after which an input counts as hung: thousands of times what the largest needs."""
 
-WAITING = 60.0
-"""Seconds after which it counts as hung though nothing is computed."""
+WAITING = 300.0
+"""Seconds after which it counts as hung though nothing is computed; a busy machine may compute as slowly."""
 
 ROOM = 1_000_000_000
 """Bytes by which a process may grow; more is refused to it, and the input that asked for it has broken a promise."""
@@ -57,8 +59,25 @@ class Outcome:
     failures: tuple[Failure, ...]
 
 
-def run_by_name(name: str, inputs: int, seed: int) -> Outcome:
-    """Feed as many of the inputs to a surface as are worth their time."""
+def run_in_processes(name: str, inputs: int, seed: int, jobs: int) -> Outcome:
+    """Feed a surface from processes of their own, each with a seed of its own, so that the peak is the surface's."""
+    each = [inputs // jobs + (job < inputs % jobs) for job in range(jobs)]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
+        runs = [
+            processes.submit(_run_by_name, name, count, seed + job) for job, count in enumerate(each) if count
+        ]
+        outcomes = [each.result() for each in runs]
+    return Outcome(
+        name,
+        sum((outcome.ends for outcome in outcomes), Counter[str]()),
+        max(outcome.seconds for outcome in outcomes),
+        max(outcome.longest for outcome in outcomes),
+        max(outcome.peak for outcome in outcomes),
+        tuple(failure for outcome in outcomes for failure in outcome.failures),
+    )
+
+
+def _run_by_name(name: str, inputs: int, seed: int) -> Outcome:
     surface = _surface(name)
     return run(surface, inputs=max(1, round(inputs * surface.share)), seed=seed)
 
