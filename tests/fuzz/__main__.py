@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: hostile inputs, by the hundred thousand, into every place where bytes of strangers come in."""
+"""`python -m tests.fuzz`: hostile inputs, by the hundred thousand, wherever bytes of strangers come in."""
 
 import os
 from pathlib import Path
@@ -19,13 +19,19 @@ WIDTH = 120
 
 def main(
     *,
-    inputs: Annotated[int, typer.Option(min=1, help="Inputs for each surface; those behind a socket get fewer.")] = 200_000,
-    surface: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(NAMES)}; all of them by default.")] = None,
+    inputs: Annotated[
+        int, typer.Option(min=1, help="Inputs for each surface; those behind a socket get fewer.")
+    ] = 200_000,
+    surface: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(NAMES)}; all of them by default.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=1, help="The inputs follow from it.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once, each with the next seed.")] = os.cpu_count() or 1,
     keep: Annotated[Path, typer.Option(help="Folder for inputs that break a promise.")] = FOLDER,
     replay: Annotated[Path | None, typer.Option(help="Feed this file to the one surface, and nothing else.")] = None,
-    atheris: Annotated[bool, typer.Option("--atheris", help="Let atheris look for inputs, for the one surface.")] = False,
+    atheris: Annotated[
+        bool, typer.Option("--atheris", help="Let atheris look for inputs, for the one surface.")
+    ] = False,
 ) -> None:
     """Show that no input crashes, hangs or exhausts the adapter, and that none is quoted where it is refused."""
     names = surface or list(NAMES)
@@ -45,7 +51,9 @@ def main(
         notes.print(f"... {outcome.surface}: {outcome.ends.total():,} inputs", style="dim")
         for failure in outcome.failures:
             file = failure.keep(keep, outcome.surface)
-            notes.print(f"seed {failure.seed}, input {failure.number}: {failure.error}\n    kept in {file}", markup=False)
+            notes.print(
+                f"seed {failure.seed}, input {failure.number}: {failure.error}\n    kept in {file}", markup=False
+            )
         outcomes.append(outcome)
     terminal = Console()
     (terminal if terminal.is_terminal else Console(width=WIDTH)).print(_table(outcomes))

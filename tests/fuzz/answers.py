@@ -13,7 +13,7 @@ import orjson
 
 from adapter.cirrus.bodies import Dialect
 from adapter.cirrus.calls import Call, call_for
-from adapter.cirrus.classify import LOST, LONGEST_PAUSE, classify
+from adapter.cirrus.classify import LONGEST_PAUSE, LOST, classify
 from adapter.cirrus.phrasebook import LONGEST_TEXT, MOST_REMARKS
 from adapter.cirrus.results import LONGEST_GRADE, MOST_NAMED, MOST_RESULTS, ResultFields
 from adapter.cirrus.transport import LARGEST_ANSWER, Lost, Reply, Timeouts, Transport
@@ -162,7 +162,11 @@ def _successes() -> Iterator[tuple[str, object]]:
         "NotFoundUserExternalIds": ["c2"],
         "AlreadyAddedCandidateExternalIds": [],
     }
-    gone = {"DeletedCandidateExternalIds": ["c1"], "NotFoundCandidateExternalIds": [], "NotFoundUserExternalIds": ["c2"]}
+    gone = {
+        "DeletedCandidateExternalIds": ["c1"],
+        "NotFoundCandidateExternalIds": [],
+        "NotFoundUserExternalIds": ["c2"],
+    }
     user = {**_PERSON, "SpecialNeeds": True, "ReasonableAdjustmentPercentage": 25, "DisableLogin": False}
     yield "read_candidate", {"User": {**user, "Hierarchies": [{"ExternalId": "G"}]}}
     yield "read_schedule", schedule
@@ -176,10 +180,17 @@ def _successes() -> Iterator[tuple[str, object]]:
 
 
 def _refusals() -> Iterator[object]:
-    yield {"Success": False, "Errors": "User with external id [c1] is not found.|Schedule [S-1] has already been activated"}
+    yield {
+        "Success": False,
+        "Errors": "User with external id [c1] is not found.|Schedule [S-1] has already been activated",
+    }
     yield {"Success": False, "Errors": [{"Code": "301", "Message": f"[{MAIL}] at https://t.example{LINK}"}]}
     yield {"Message": f"The owner {MAIL} has not been set", "ModelState": {"Schedule.Title": ["is required"]}}
-    yield {"Content": {"Errors": [{"UserName": "u", "Error": "Daily limit exceeded"}]}, "Success": False, "Errors": 1101}
+    yield {
+        "Content": {"Errors": [{"UserName": "u", "Error": "Daily limit exceeded"}]},
+        "Success": False,
+        "Errors": 1101,
+    }
 
 
 def _answers() -> Iterator[bytes]:
@@ -267,7 +278,15 @@ def _exchanged(server: _Server, sender: Transport, given: bytes) -> str:
 def _transported() -> Iterator[bytes]:
     body = orjson.dumps({"Success": True, "Errors": None})
     length = b"Content-Length: %d\r\n" % len(body)
-    for status in (b"200 OK", b"204 No Content", b"301 Moved", b"400 Bad Request", b"503 Away", b"199 Odd", b"304 Same"):
+    for status in (
+        b"200 OK",
+        b"204 No Content",
+        b"301 Moved",
+        b"400 Bad Request",
+        b"503 Away",
+        b"199 Odd",
+        b"304 Same",
+    ):
         yield b"HTTP/1.1 " + status + b"\r\n" + length + b"\r\n" + body
     for lines in (
         b"Content-Length: 5\r\n",

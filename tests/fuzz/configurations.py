@@ -4,7 +4,7 @@ import json
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,10 +115,8 @@ def _keeps_secrets(text: bytes, environ: Mapping[str, str], told: str) -> None:
     if CANARY not in told:
         return
     beside = any(CANARY in f"{name}={value}" and not _secret_variable(name, value) for name, value in environ.items())
-    try:
+    with suppress(ValueError, RecursionError):  # what cannot be read is never quoted
         beside = beside or any(_beside(tomllib.loads(text.decode())))
-    except (ValueError, RecursionError):
-        pass  # what cannot be read is never quoted
     if not beside:
         unquoted("what is told of the settings", told)
 

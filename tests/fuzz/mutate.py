@@ -1,7 +1,6 @@
-"""Mutate: one hostile input out of good ones, by the structure of its JSON and by its bytes; the chances are a parameter.
+"""Mutate: one hostile input out of good ones, by the structure of its JSON and by its bytes.
 
-The same random numbers give the same input. `Chances` is what is used of `random.Random`, so that Hypothesis can
-draw, and shrink, the chances as well.
+The chances are a parameter: the same ones give the same input, and Hypothesis can draw, and shrink, them.
 """
 
 import json
@@ -112,13 +111,10 @@ def _places(tree: list[Any]) -> list[Place]:
     while waiting:
         held = waiting.pop()
         for index, value in enumerate(held):
-            if isinstance(held, Pairs):
-                value = value[1]
-                found.append((held[index], 1))
-            else:
-                found.append((held, index))
-            if isinstance(value, list):
-                waiting.append(value)
+            place, at = (value, 1) if isinstance(held, Pairs) else (held, index)
+            found.append((place, at))
+            if isinstance(place[at], list):
+                waiting.append(place[at])
     return found
 
 

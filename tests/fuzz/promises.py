@@ -12,7 +12,7 @@ CANARY = "Zebedee-Canary"
 """Stands in the seeds wherever something personal or secret stands."""
 
 
-class Broken(AssertionError):
+class Broken(AssertionError):  # noqa: N818 - what is broken is a promise
     """The real code ended in a way that is not documented, or told what it must not tell."""
 
 

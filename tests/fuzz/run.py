@@ -63,9 +63,7 @@ def run_in_processes(name: str, inputs: int, seed: int, jobs: int) -> Outcome:
     """Feed a surface from processes of their own, each with a seed of its own, so that the peak is the surface's."""
     each = [inputs // jobs + (job < inputs % jobs) for job in range(jobs)]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
-        runs = [
-            processes.submit(_run_by_name, name, count, seed + job) for job, count in enumerate(each) if count
-        ]
+        runs = [processes.submit(_run_by_name, name, count, seed + job) for job, count in enumerate(each) if count]
         outcomes = [each.result() for each in runs]
     return Outcome(
         name,

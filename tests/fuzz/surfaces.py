@@ -11,8 +11,5 @@ from tests.fuzz.promises import Surface
 from tests.fuzz.webhooks import HTTP, WEBHOOK
 
 SURFACES: Mapping[str, Surface] = MappingProxyType(
-    {
-        surface.name: surface
-        for surface in (MESSAGE, FRAMES, ANSWER, RESULTS, TRANSPORT, WEBHOOK, HTTP, SETTINGS, IDS)
-    }
+    {surface.name: surface for surface in (MESSAGE, FRAMES, ANSWER, RESULTS, TRANSPORT, WEBHOOK, HTTP, SETTINGS, IDS)}
 )

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tracemalloc
 from collections.abc import Mapping
 
 import orjson
@@ -92,7 +93,12 @@ def test_what_was_found_stays_mended(name: str) -> None:
 
 
 def test_a_chunk_without_a_size_is_not_read_to_the_end() -> None:
-    """`http.client` takes the size -1 for all that comes: an answer that has no end is given up."""
-    endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n" + bytes(60 * nasties.MEGA)
+    """`http.client` takes the size -1 for all that comes: an answer that has no end is given up, and not kept."""
+    endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n" + bytes(100 * nasties.MEGA)
     with SURFACES["transport"].opened() as feed, watched():
-        assert feed(endless) == "oversized"
+        tracemalloc.start()
+        try:
+            assert feed(endless) == "oversized"
+            assert tracemalloc.get_traced_memory()[1] < 60 * nasties.MEGA
+        finally:
+            tracemalloc.stop()
