@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NoReturn
 
-INSTALL = "atheris is not installed; it runs on Linux on x86-64: .venv/bin/pip install --group fuzz"
+INSTALL = "atheris is not installed; it runs on Linux on x86-64: .venv/bin/uv pip install --group fuzz"
 LARGEST = 1_000_000
 """Bytes of an input; what has to be larger is among the nasties."""
 

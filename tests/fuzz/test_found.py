@@ -63,7 +63,7 @@ FOUND: Mapping[str, tuple[str, bytes, str]] = {
     "an error of one word": ("answer", _answered("delete_schedule", {"Errors": "/a" * 100_000}, 400), "Refused"),
     "an error of many parts": (
         "answer",
-        _answered("delete_schedule", {"Errors": "not found|" * 300_000}, 400),
+        _answered("delete_schedule", {"Errors": "a|" * 4_900_000}, 400),
         "Refused",
     ),
     "many fields around many objects": ("results", orjson.dumps(WIDE), "a reason"),
