@@ -64,6 +64,9 @@ ENVIRON = {
     f"{PREFIX}WEBHOOK__TRUSTED_PROXIES": '["127.0.0.1"]',
 }
 
+LONGEST_VARIABLE = 131_072
+"""Bytes of an environment variable with its name: the system allows no more."""
+
 
 @contextmanager
 def settings() -> Iterator[Feed]:
@@ -107,7 +110,8 @@ def _environ(head: bytes) -> dict[str, str]:
         return {}
     if not isinstance(said, dict):
         return {}
-    return {str(name): str(value) if not isinstance(value, str) else value for name, value in said.items()}
+    texts = {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
+    return {name: text for name, text in texts.items() if len(text) < LONGEST_VARIABLE}
 
 
 def _keeps_secrets(text: bytes, environ: Mapping[str, str], told: str) -> None:

@@ -123,7 +123,7 @@ class Post:
         if reason == "handler-failed":
             self.reader.read(delivery, NOW)  # raises what was caught there, with its traceback
         promise(reason in REASONS and reason not in NEVER, f"the reason {reason}")
-        unquoted("the dead letter", *(letter.headers[name] for name in OURS), replace(letter, routing_key=""))
+        unquoted("the dead letter", *(letter.headers[name] for name in OURS))
         promise(letter.body == delivery.body, "the dead letter is not whole")
         for form in (letter, bare(letter)):
             promise(len(dumps("F", [dict(form.headers)])) < 100_000, "the dead letter's headers fit into no frame")

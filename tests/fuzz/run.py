@@ -1,18 +1,22 @@
 """Run: so many inputs through one surface, with a watch on the time and the memory that each of them takes."""
 
 import gc
+import os
 import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count, islice
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from tempfile import NamedTemporaryFile
 from types import FrameType
 
 from tests.fuzz.mutate import mutated
@@ -61,10 +65,10 @@ class Outcome:
 
 def run_in_processes(name: str, inputs: int, seed: int, jobs: int) -> Outcome:
     """Feed a surface from processes of their own, each with a seed of its own, so that the peak is the surface's."""
-    each = [inputs // jobs + (job < inputs % jobs) for job in range(jobs)]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
-        runs = [processes.submit(_run_by_name, name, count, seed + job) for job, count in enumerate(each) if count]
-        outcomes = [each.result() for each in runs]
+    share = _surface(name).share
+    counts = [max(1, round((inputs // jobs + (job < inputs % jobs)) * share)) for job in range(jobs)]
+    with ThreadPoolExecutor(jobs) as watchers:
+        outcomes = [*watchers.map(_run_in_process, [name] * jobs, counts, range(seed, seed + jobs))]
     return Outcome(
         name,
         sum((outcome.ends for outcome in outcomes), Counter[str]()),
@@ -75,9 +79,29 @@ def run_in_processes(name: str, inputs: int, seed: int, jobs: int) -> Outcome:
     )
 
 
-def _run_by_name(name: str, inputs: int, seed: int) -> Outcome:
-    surface = _surface(name)
-    return run(surface, inputs=max(1, round(inputs * surface.share)), seed=seed)
+def _run_in_process(name: str, inputs: int, seed: int) -> Outcome:
+    with NamedTemporaryFile() as reached, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        try:
+            return process.submit(_run_by_name, name, inputs, seed, reached.name).result()
+        except BrokenProcessPool:
+            number = int.from_bytes(Path(reached.name).read_bytes()[:8], "big")
+            given = input_at(_surface(name), seed, number)
+            return Outcome(name, Counter(BROKEN=1), 1.0, 0.0, 0, (Failure(seed, number, given, "the process died"),))
+
+
+def _run_by_name(name: str, inputs: int, seed: int, reached: str) -> Outcome:
+    with Path(reached).open("r+b", buffering=0) as file:
+        return run(_surface(name), inputs=inputs, seed=seed, reached=lambda number: _note(file.fileno(), number))
+
+
+def _note(file: int, number: int) -> None:
+    os.pwrite(file, number.to_bytes(8, "big"), 0)
+
+
+def input_at(surface: Surface, seed: int, number: int) -> bytes:
+    """Return the input that a run with this seed fed as its `number`."""
+    chances = Random(seed)
+    return next(islice((mutated(surface.seeds, chances) for _ in count()), number, None))
 
 
 def replayed(name: str, given: bytes) -> str:
@@ -92,8 +116,11 @@ def _surface(name: str) -> Surface:
     return SURFACES[name]
 
 
-def run(surface: Surface, *, inputs: int, seed: int) -> Outcome:
-    """Feed a surface; the inputs follow from the seed. Enough broken promises end the run."""
+def run(surface: Surface, *, inputs: int, seed: int, reached: Callable[[int], None] = lambda _number: None) -> Outcome:
+    """Feed a surface; the inputs follow from the seed. Enough broken promises end the run.
+
+    `reached` hears the number of each input before it is fed.
+    """
     chances = Random(seed)
     ends: Counter[str] = Counter()
     failures: list[Failure] = []
@@ -102,6 +129,7 @@ def run(surface: Surface, *, inputs: int, seed: int) -> Outcome:
     with surface.opened() as feed, bounded_memory():
         for number in range(inputs):
             given = mutated(surface.seeds, chances)
+            reached(number)
             before = time.process_time()
             try:
                 with watched():

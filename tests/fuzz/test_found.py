@@ -75,6 +75,12 @@ FOUND: Mapping[str, tuple[str, bytes, str]] = {
     ),
     "a file of nested lists": ("settings", joined(b"{}", b"a = " + b"[" * 5_000), "refused"),
     "a file with a long number": ("settings", joined(b"{}", b"a = " + b"9" * 5_000), "refused"),
+    "a key of many parts": ("settings", joined(b"{}", b"a." * 200_000 + b"a = 1"), "refused"),
+    "a file of many mistakes": (
+        "settings",
+        joined(b"{}", b"[broker]\nbindings = [" + b"[[1]]," * 1_600_000 + b"]"),
+        "refused",
+    ),
     "a variable of nested lists": (
         "settings",
         joined(json.dumps({**ENVIRON, f"{PREFIX}BROKER__BINDINGS": "[" * 5_000}).encode(), b""),
