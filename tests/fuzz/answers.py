@@ -213,6 +213,7 @@ def _answers() -> Iterator[bytes]:
 
 def _results() -> Iterator[bytes]:
     yield from (orjson.dumps(document) for document in _documents())
+    yield orjson.dumps({"CandidateExtId": "c1", "LastName": CANARY, "ScheduleExtId": None})
     yield b"CandidateExtId=c1&ScheduleExtId=S-1&LastName=" + CANARY.encode()
     yield b"payload=%7B%22CandidateExtId%22%3A%22c1%22%2C%22ScheduleExtId%22%3A%22S-1%22%7D"
     yield orjson.dumps({"AttemptExtId": "a-1", "Who": _NAMES, "More": [{"Attempt": 2, "CandidateId": 17}]})
