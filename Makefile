@@ -16,7 +16,7 @@ CHECKS := $(shell sed -n 's/^\(check-[a-z]*\):.*/\1/p' $(firstword $(MAKEFILE_LI
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: demo run test check bench chaos docs pins
+.PHONY: demo run test check bench chaos fuzz docs pins
 demo: $(VENV)/.runtime ## a day at a small university against a simulated Cirrus; needs no broker and no account
 	@$(BIN)/cirrus-adapter demo
 
@@ -34,6 +34,9 @@ bench: $(VENV)/.dev ## bookings per second and calls per booking beside a plain 
 
 chaos: $(VENV)/.dev ## breaks every part of it for ten minutes, and classes every event of that; CHAOS_FLAGS=--help
 	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)
+
+fuzz: $(VENV)/.dev ## millions of hostile inputs; FUZZ_FLAGS=--help
+	@$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
 
 docs: $(VENV)/.runtime ## write the generated pages anew
 	@$(BIN)/cirrus-adapter docs --write

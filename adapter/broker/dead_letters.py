@@ -97,7 +97,8 @@ def _kept(headers: Mapping[str, object]) -> dict[str, object]:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """Return a text that can be encoded: py-amqp hands over halves of surrogate pairs, which cannot."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else None
 
 
 def _time(value: object) -> datetime | None:

@@ -1,8 +1,9 @@
 """Read AMQP frames so that neither a heartbeat nor a badly encoded message holds up the session.
 
-py-amqp decodes names and headers while it reads. A producer that sends one that is not UTF-8, or a
-timestamp header in milliseconds, makes that raise: the session would end, the broker would deliver
-the same message again, and every other message in flight would be charged a failed delivery.
+py-amqp decodes names and headers while it reads. A producer that sends one that is not UTF-8, a
+timestamp header in milliseconds, or tables within tables makes that raise: the session would end, the
+broker would deliver the same message again, and every other message in flight would be charged a
+failed delivery.
 """
 
 import struct
@@ -17,7 +18,7 @@ _BEFORE_PROPERTIES = 12
 """Class, weight and body size: what a content header starts with."""
 _NO_PROPERTIES = b"\x00\x00"
 _ASCII = bytes(range(128)) + b"?" * 128
-_UNREADABLE = (ValueError, OverflowError, OSError, IndexError, struct.error, FrameSyntaxError)
+_UNREADABLE = (ValueError, OverflowError, OSError, IndexError, RecursionError, struct.error, FrameSyntaxError)
 
 _log = structlog.get_logger()
 

@@ -82,7 +82,7 @@ def _set(name: str, template: str) -> Route:
     if (route := DOCUMENTED.get(name)) is None:
         raise ConfigurationError(key, "there is no such operation", f"use one of {', '.join(DOCUMENTED)}")
     rest = template.replace(PLACE, "x")
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", rest) or "/.." in rest or "/./" in rest:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", rest) or {".", ".."} & {*rest.split("/")}:
         raise ConfigurationError(key, f"'{template}' is not a path", "begin with / and add no query")
     if template.count(PLACE) != route.template.count(PLACE):
         raise ConfigurationError(key, f"'{template}' has another number of {PLACE}", f"write it like {route.template}")

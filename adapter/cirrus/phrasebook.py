@@ -7,11 +7,18 @@ stands in no row is `Phrase.UNKNOWN`: Cirrus' own words are then handed on.
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, cast
 
 from adapter.domain.answers import Phrase, Remark
 
 LONGEST_TEXT = 300
+LONGEST_READ = 1000
+"""Characters of a text in which a phrase is looked for, lists of ids left out; what is said is said by then."""
+
+LONGEST_LISTED = 65_536
+"""Characters of a text in which ids are looked for: a call names 500 of them at most."""
+
 MOST_REMARKS = 1000
 DEEPEST = 3
 
@@ -126,7 +133,12 @@ TEXTS: tuple[tuple[Phrase, re.Pattern[str]], ...] = tuple(
 """Texts, in the order in which they are tried, in lower case, with straight apostrophes and empty brackets."""
 
 _BRACKETS = re.compile(r"\[([^\[\]]{0,500})\]")
-_SECRET = re.compile(r"\S*@\S+|(https?:/)?/\S*session=\S*|https?://\S+", re.IGNORECASE)
+_LISTED = re.compile(r"\[\](?:[\s,;]*\[\])+")
+# Each alternative begins where a word does, so that a long word is not looked through from each of its characters.
+_SECRET = re.compile(
+    r"(?<!\S)(?:\S*@\S+|([^\s/]*?)(?:https?:/)?/\S*session=\S*|(\S*?)https?://\S+)",
+    re.IGNORECASE,
+)
 _LEADING_CODE = re.compile(r"\(?(\d{3,4})\)?(\s*[:.\u2013-]\s*|$)")
 _STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "`": "'", "\u201c": '"', "\u201d": '"'})
 
@@ -137,35 +149,37 @@ _ABOUT_KEYS = ("userextid", "candidateextid", "externalid", "userexternalid", "c
 
 def read_remarks(payload: object) -> tuple[Remark, ...]:
     """Return every error that an answer words, from `Errors`, `Message` and `Content.Errors`, in that order."""
+    return tuple(islice(_worded(payload), MOST_REMARKS))
+
+
+def _worded(payload: object) -> Iterator[Remark]:
     if not isinstance(payload, dict):
-        return tuple(_remarks(payload, 0))[:MOST_REMARKS]
+        yield from _remarks(payload, 0)
+        return
     folded = fold(cast("dict[str, Any]", payload))
+    for key in ("errors", "message", "modelstate"):
+        yield from _remarks(folded.get(key), 0)
     content = folded.get("content")
-    found = [
-        *_remarks(folded.get("errors"), 0),
-        *_remarks(folded.get("message"), 0),
-        *_remarks(folded.get("modelstate"), 0),
-    ]
     if isinstance(content, dict):
-        found += _remarks(fold(cast("dict[str, Any]", content)).get("errors"), 0)
-    return tuple(found[:MOST_REMARKS])
+        yield from _remarks(fold(cast("dict[str, Any]", content)).get("errors"), 0)
 
 
 def read_remark(text: str, code: int | None = None, about: tuple[str, ...] = ()) -> Remark:
     """Return what one error text or number means; ids in square brackets become what it is about."""
-    said = " ".join(text.translate(_STRAIGHT).split())
+    said = " ".join(text[:LONGEST_LISTED].translate(_STRAIGHT).split())
     if code is None and (leading := _LEADING_CODE.match(said)) is not None and int(leading[1]) in CODES:
         code, said = int(leading[1]), said[leading.end() :]
     named = tuple(masked(name.strip()) for name in _BRACKETS.findall(said) if name.strip())
     phrase = CODES.get(code, Phrase.UNKNOWN) if code is not None else Phrase.UNKNOWN
     if phrase is Phrase.UNKNOWN:
-        phrase = _phrase(_BRACKETS.sub("[]", said).lower())
+        normal = _LISTED.sub("[]", _BRACKETS.sub("[]", said))
+        phrase = _phrase(normal[:LONGEST_READ].lower())
     return Remark(phrase, masked(said)[:LONGEST_TEXT], code, about or named)
 
 
 def masked(text: str) -> str:
     """Return the text without mail addresses and links, which no log and no event may carry."""
-    return _SECRET.sub("***", text)
+    return _SECRET.sub(r"\1\2***", text)
 
 
 def fold(mapping: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +196,7 @@ def _remarks(said: object, depth: int) -> Iterator[Remark]:
     if said is None or isinstance(said, bool) or depth > DEEPEST:
         return
     if isinstance(said, str):
-        yield from (read_remark(part) for part in said.split("|") if part.strip())
+        yield from (read_remark(part) for part in said.split("|", MOST_REMARKS) if part.strip())
     elif isinstance(said, int):
         yield read_remark("", said)
     elif isinstance(said, list):

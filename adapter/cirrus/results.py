@@ -2,12 +2,14 @@
 
 What stands below `CandidateInfo` in GET /results, and all of the webhook's payload, is UNSEEN (cirrus-api.md 9.1
 and C). So nothing here knows a structure. A document is walked from the top: each object knows the plain fields
-of those around it, and the outermost one that tells an outcome or a score is a result. Names count in any case.
+of those around it, as far as they have a name that is looked for, and the outermost one that tells an outcome or a
+score is a result. Names count in any case.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 from urllib.parse import parse_qs
 
@@ -91,7 +93,23 @@ class ResultFields:
         return "it names no candidate, schedule or attempt under the names that are set"
 
     def _entries(self, document: object) -> Iterator[Json]:
-        yield from _results(document, {}, 0, (*self._keys("outcome"), *self._keys("score")))
+        yield from self._results(document, {}, 0)
+
+    def _results(self, value: object, around: Json, depth: int) -> Iterator[Json]:
+        """Yield the outermost objects that tell a result, with the plain fields of what is around them."""
+        if depth > DEEPEST:
+            return
+        if isinstance(value, list):
+            for entry in cast("list[object]", value)[:MOST_RESULTS]:
+                yield from self._results(entry, around, depth + 1)
+        elif isinstance(value, dict):
+            own = fold(cast("Json", value))
+            known = {**around, **self._plain(own)}
+            if any(_is_plain(own.get(key)) for key in (*self._keys("outcome"), *self._keys("score"))):
+                yield known
+                return
+            for entry in own.values():
+                yield from self._results(entry, known, depth + 1)
 
     def _result(self, entry: Json, reading: Reading) -> ResultSeen:
         number = _number(self._first(entry, "attempt"))
@@ -122,7 +140,7 @@ class ResultFields:
                 yield from self._named(entry, around, depth + 1)
         elif isinstance(value, dict):
             own = fold(cast("Json", value))
-            known = {**around, **_plain(own)}
+            known = {**around, **self._plain(own)}
             below = [one for entry in own.values() for one in self._named(entry, known, depth + 1)]
             yield from below or self._own(own, known)
 
@@ -139,29 +157,18 @@ class ResultFields:
     def _first(self, entry: Json, name: str) -> object:
         return next((entry[key] for key in self._keys(name) if entry.get(key) is not None), None)
 
+    def _plain(self, own: Json) -> Json:
+        """Return the plain fields whose names are looked for: a copy of all would be made for each object below."""
+        wanted = (key for name in self.names for key in self._keys(name))
+        return {key: own[key] for key in wanted if _is_plain(own.get(key))}
+
     def _keys(self, name: str) -> tuple[str, ...]:
-        return tuple(key.lower() for key in self.names[name])
+        return _lowered(self.names[name])
 
 
-def _results(value: object, around: Json, depth: int, telling: tuple[str, ...]) -> Iterator[Json]:
-    """Yield the outermost objects that tell a result, with the plain fields of what is around them."""
-    if depth > DEEPEST:
-        return
-    if isinstance(value, list):
-        for entry in cast("list[object]", value)[:MOST_RESULTS]:
-            yield from _results(entry, around, depth + 1, telling)
-    elif isinstance(value, dict):
-        own = fold(cast("Json", value))
-        known = {**around, **_plain(own)}
-        if any(_is_plain(own.get(key)) for key in telling):
-            yield known
-            return
-        for entry in own.values():
-            yield from _results(entry, known, depth + 1, telling)
-
-
-def _plain(own: Json) -> Json:
-    return {key: value for key, value in own.items() if _is_plain(value)}
+@cache
+def _lowered(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in names)
 
 
 def _is_plain(value: object) -> bool:

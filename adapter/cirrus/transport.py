@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 LARGEST_ANSWER = 10 * 1024 * 1024
+LARGEST_RECEIVED = 2 * LARGEST_ANSWER
+"""Bytes of a body with all that is around it: `http.client` bounds neither trailers nor a chunk of size -1."""
+
 IDLE_LIMIT = 30.0
 """Seconds after which a kept connection is not used again: firewalls forget quiet connections without a word."""
 
@@ -66,10 +69,11 @@ class _Lost(requests.RequestException):
 
 
 class _TimedReads(io.RawIOBase):
-    """The receiving side of a socket, with what is left of the deadline as the timeout of each read."""
+    """The receiving side of a socket for one answer; each read may take what is left of the deadline."""
 
     def __init__(self, raw: SocketIO, sock: socket, longest: float, deadline: float) -> None:
         self._raw, self._sock, self._longest, self._deadline = raw, sock, longest, deadline
+        self._received = 0
 
     def readable(self) -> bool:
         return True
@@ -78,8 +82,12 @@ class _TimedReads(io.RawIOBase):
         left = self._deadline - monotonic()
         if left <= 0:
             raise TimeoutError
+        if self._received > LARGEST_RECEIVED:
+            raise _Lost(Lost.OVERSIZED)
         self._sock.settimeout(min(self._longest, left))
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._received += count or 0
+        return count
 
     def close(self) -> None:
         self._raw.close()

@@ -222,7 +222,7 @@ class _Spelling:
     def all_of(self, names: object) -> list[str]:
         if not isinstance(names, list):
             return []
-        return [ours for name in cast("list[object]", names) if (ours := self.of(str(name))) is not None]
+        return [ours for name in cast("list[object]", names) if (ours := self.of(_id(name))) is not None]
 
     def refusals(self, payload: Json) -> dict[str, Remark]:
         return {ours: remark for remark in read_remarks(payload) for name in remark.about if (ours := self.of(name))}
@@ -239,8 +239,13 @@ def _objects(entries: object) -> list[Json]:
     return [fold(cast("Json", entry)) for entry in cast("list[object]", entries) if isinstance(entry, dict)]
 
 
+def _id(value: object) -> str | None:
+    """Return an id, which may be written as a number; anything else is none."""
+    return str(value) if isinstance(value, str | int) else None
+
+
 def _name(entry: Mapping[str, Any]) -> str | None:
-    return next((str(entry[key]) for key in CANDIDATE_KEYS if entry.get(key)), None)
+    return next((name for key in CANDIDATE_KEYS if (name := _id(entry.get(key)))), None)
 
 
 def _begun(entry: Mapping[str, Any]) -> bool:

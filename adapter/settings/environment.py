@@ -55,7 +55,7 @@ class EnvironmentSource(PydanticBaseSettingsSource):
             branch = branch.setdefault(key, {})
         try:
             branch[path[-1]] = _value(annotation, self._environ[name])
-        except ValueError:
+        except (ValueError, RecursionError):
             problem = ConfigurationError(name, "it is not JSON", "give the list or table as JSON")
             self.problems.append(problem)
             return

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import TomlConfigSettingsSource
 
 from adapter.errors import ConfigurationError
 from adapter.settings.environment import CONFIG, EnvironmentSource
@@ -14,6 +13,10 @@ from adapter.settings.problems import ConfigurationErrors, sense_problems, shape
 from adapter.settings.tree import Settings
 
 DEFAULT_FILE = Path("adapter.toml")
+
+LARGEST_FILE = 1_000_000
+MOST_DOTS = 1_000
+"""On one line: what a dotted key takes to read grows with the square of its parts."""
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -56,11 +59,18 @@ def _document(file: Path | None) -> dict[str, Any]:
             [ConfigurationError(str(file), "there is no such file", f"correct --config or {CONFIG}")]
         )
     try:
-        return TomlConfigSettingsSource(Settings, file)()
+        with file.open("rb") as opened:
+            text = opened.read(LARGEST_FILE + 1)
+        if len(text) > LARGEST_FILE or any(line.count(b".") > MOST_DOTS for line in text.splitlines()):
+            problem = f"it has more than {LARGEST_FILE:,} bytes, or more than {MOST_DOTS:,} dots on a line"
+            raise ConfigurationErrors([ConfigurationError(str(file), problem, "name a file of settings")])
+        return tomllib.loads(text.decode())
     except tomllib.TOMLDecodeError as error:
         fault = ConfigurationError(str(file), f"it is not TOML: {error}", "correct the file")
     except UnicodeDecodeError:
         fault = ConfigurationError(str(file), "it is not UTF-8 text", "save it as UTF-8")
+    except (ValueError, RecursionError):
+        fault = ConfigurationError(str(file), "a number is too long, or a value too deeply nested", "correct the file")
     except OSError as error:
         why = error.strerror or type(error).__name__
         fault = ConfigurationError(str(file), f"cannot read it: {why}", "let this user read it")

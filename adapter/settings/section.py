@@ -65,6 +65,8 @@ def read_secret(key: str, file: Path) -> str:
         raise ConfigurationError(name, f"cannot read {file}: {why}", "name a file that this user may read") from None
     except UnicodeDecodeError:
         raise ConfigurationError(name, f"{file} is not text", "write the secret as UTF-8 text") from None
+    except ValueError:  # a NUL, or half a character
+        raise ConfigurationError(name, "no file can have this name", "correct the name") from None
     if not text:
         raise ConfigurationError(name, f"{file} is empty", "write the secret into it")
     if len(held) > LARGEST_SECRET:

@@ -40,7 +40,7 @@ def one_end_for_each_event(world: World) -> Iterator[str]:
 
 
 def no_ack_before_it_is_durable(world: World) -> Iterator[str]:
-    """The broker forgets no message that nothing else holds."""
+    """Find messages that the broker forgot before anything else held them."""
     yield from (f"event {name} was acknowledged too early" for name in world.early_acks)
 
 
@@ -66,7 +66,7 @@ def the_wanted_seats(world: World) -> Iterator[str]:
 
 
 def one_effect_for_each_wish(world: World) -> Iterator[str]:
-    """A user is made once, a schedule and a seat at most once for each time that the SIS asks for them."""
+    """Find users made twice, and schedules and seats made more often than the SIS has asked for them."""
     asked: Counter[tuple[str, str]] = Counter()
     for event in world.day.events:
         data = event["data"]
@@ -155,7 +155,7 @@ def every_result_told(world: World) -> Iterator[str]:
         if kinds not in (["cirrus.result.published.v1", "cirrus.result.corrected.v1"], ["cirrus.result.published.v1"]):
             yield f"the result of {whose} was told as {kinds}"
         elif versions[-1]["data"]["result"]["score"] != shown[0].score:
-            yield f"the result of {whose} was last told as {versions[-1]['data']['result']['score']}, it is {shown[0].score}"
+            yield f"the result of {whose} was last told as {versions[-1]['data']['result']}, it is {shown[0].score}"
     yield from (
         f"a result of {whose} was told that Cirrus has not" for whose in set(told) - set(world.cirrus.rules.results)
     )
@@ -214,7 +214,8 @@ def nothing_is_left(world: World) -> Iterator[str]:
     """At rest nothing is due, held, or half done, and no log line has admitted a mistake."""
     for kind, key, status in world.rows("SELECT kind, key, status FROM records"):
         about = f"{kind} {key} is {status}"
-        if status == "due" or (status == "rejected" and not (kind == "candidate" and key == SPOILT) and kind != "booking"):
+        refusable = kind == "booking" or (kind == "candidate" and key == SPOILT)
+        if status == "due" or (status == "rejected" and not refusable):
             yield about
     yield from (f"{row[0]} {row[1]} is leased" for row in world.rows("SELECT kind, key FROM work WHERE lease_by <> ''"))
     yield from world.mistakes
