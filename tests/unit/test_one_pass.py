@@ -31,9 +31,10 @@ from adapter.domain.records import Aggregate
 from adapter.domain.steps import ActivateSchedule, Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure
 from adapter.errors import LeaseLost, LedgerUnavailable
-from adapter.flow.gate import OUTAGE_AFTER
+from adapter.flow.gate import OUTAGE_AFTER, Gate, Permit
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import MOST_ROUNDS
+from adapter.flow.pacing import Pacer, Retries
 from adapter.ledger.work import Claim
 from tests.unit.flow_kit import (
     HANDLER,
@@ -225,7 +226,7 @@ def test_a_gate_that_closes_stops_the_passes_under_way(desk: Desk) -> None:
 
 
 def test_several_failures_are_an_outage(desk: Desk) -> None:
-    """Cirrus down closes the gate for everybody; one answer opens it."""
+    """Cirrus down closes the gate for everybody; the answer to a probe opens it."""
     running = office(desk, scripted(Plan(steps=(read(),))))
     for _ in range(OUTAGE_AFTER):
         running.exam.answers = [Failing(503)]
@@ -233,8 +234,86 @@ def test_several_failures_are_an_outage(desk: Desk) -> None:
         desk.clock.advance(3600)
     assert running.halts == ["outage"]
     assert running.gate.allows(5).claims == 0
-    running.gate.answered()
+    running.gate.halt("outage", 0.0)
+    assert running.gate.allows(5).probe
+    replace(running.passes, handlers={HANDLER.kind: scripted(Plan(steps=(read(),)), Plan())}).run(
+        claimed(desk), probe=True
+    )
     assert running.halts == ["outage", None]
+
+
+def test_a_pause_that_a_failing_cirrus_asks_for_is_kept_by_the_gate(desk: Desk) -> None:
+    """Retry-After of a 503 says when to probe."""
+    seconds = [0.0]
+    running = office(desk, scripted(Plan(steps=(read(),))))
+    gate = Gate(lambda: seconds[0], lambda _cause: None)
+    passes = replace(running.passes, tenancy=replace(running.passes.tenancy, gate=gate))
+    for _ in range(OUTAGE_AFTER):
+        running.exam.answers = [Failing(503, 900)]
+        passes.run(claimed(desk))
+        desk.clock.advance(3600)
+    seconds[0] = 899
+    assert gate.allows(5) == Permit(0)
+    seconds[0] = 900
+    assert gate.allows(5) == Permit(1, probe=True)
+
+
+def test_beside_a_probe_no_other_pass_calls(desk: Desk) -> None:
+    """A pass that was under way when the gate shut stays off Cirrus until the probe has found out."""
+    running = office(desk, scripted(Plan(steps=(read("1"),))))
+    running.gate.halt("auth", 0.0)
+    assert running.gate.allows(5).probe
+    run(running)
+    assert (running.exam.performed, due_in(desk), attempts(desk)) == ([], 0, 0)
+
+
+def exhausted(running: Office, **retries: float) -> Office:
+    """Return the same office with a budget of retries that is spent."""
+    pacer = Pacer(0.0, lambda: 0.0, Retries(**retries))
+    while not pacer.retry(urgent=True):
+        pass
+    return replace(running, passes=replace(running.passes, tenancy=replace(running.passes.tenancy, pacer=pacer)))
+
+
+def failed_once(desk: Desk) -> None:
+    """Let the work have failed once."""
+    failing = office(desk, scripted(Plan(steps=(read(),))))
+    failing.exam.answers = [Failing(503)]
+    run(failing)
+    desk.clock.advance(3600)
+
+
+def test_a_retry_without_budget_waits_and_is_charged_nothing(desk: Desk) -> None:
+    """Nothing is called; the work is due again when its turn comes, at the same attempt, and it is counted."""
+    failed_once(desk)
+    running = exhausted(office(desk, scripted(Plan(steps=(read(),)))), a_second=0.5)
+    run(running)
+    assert (running.exam.performed, due_in(desk), attempts(desk)) == ([], 2.0, 1)
+    assert desk.metrics.retries_delayed.of(TENANT)._value.get() == 1
+
+
+def test_fresh_work_and_probes_need_no_budget(desk: Desk) -> None:
+    """Only what failed before is held back, and a probe is how anybody finds out that Cirrus is well again."""
+    fresh = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())))
+    run(fresh)
+    assert len(fresh.exam.performed) == 1
+    desk.say(2)
+    failed_once(desk)
+    probing = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())))
+    probing.passes.run(claimed(desk), probe=True)
+    assert len(probing.exam.performed) == 1
+
+
+def test_fresh_calls_pay_for_retries(desk: Desk) -> None:
+    """Each adds its share to the budget; a retry adds nothing, or it would pay for itself."""
+    fresh = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
+    run(fresh)
+    assert fresh.passes.tenancy.pacer.retry(urgent=True) == 0
+    desk.say(2)
+    failed_once(desk)
+    again = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
+    again.passes.run(claimed(desk), probe=True)
+    assert again.passes.tenancy.pacer.retry(urgent=True) > 0
 
 
 def test_what_was_never_sent_says_nothing_of_cirrus(desk: Desk) -> None:
