@@ -17,7 +17,7 @@ __all__ = ["build", "build_webhook", "open_database", "open_ledger", "utc_now", 
 def build(settings: Settings, handlers: Sequence[Handler]) -> App:
     """Declare the queues and exchanges and wire one process; nothing is started yet."""
     declare(settings.broker.read_url(), settings.broker.topology())
-    return App(Builder(settings, handlers).wiring())
+    return App(Builder(settings, handlers).wiring(), drain=settings.process.drain_s)
 
 
 def build_webhook(settings: Settings) -> WebhookApp:

@@ -21,21 +21,23 @@ from adapter.broker import Consumer, Publisher
 from adapter.cirrus.client import CirrusClient, ClientOptions
 from adapter.cirrus.paths import Paths
 from adapter.domain.handler import Handler
+from adapter.domain.policy import Policy
 from adapter.domain.records import KINDS
 from adapter.errors import AdapterError, ConfigurationError
+from adapter.flow.brake import BrakeRules
 from adapter.flow.converge import Converger
-from adapter.flow.gate import Gate
+from adapter.flow.gate import Circuit, Gate
 from adapter.flow.gauges import Gauges
 from adapter.flow.intake import Batching, Intake
 from adapter.flow.leases import Leases
 from adapter.flow.loop import Loop
 from adapter.flow.notices import Notices
 from adapter.flow.one_pass import Passes, Tenancy
-from adapter.flow.pacing import Pacer
+from adapter.flow.pacing import Pacer, Retries
 from adapter.flow.process import Wiring
 from adapter.flow.publish import Relay
 from adapter.flow.reader import REASONS, Reader
-from adapter.observe.catalogue import HALT_REASONS, LOOPS
+from adapter.observe.catalogue import CIRCUIT_STATES, HALT_REASONS, LOOPS
 from adapter.observe.heartbeats import Heartbeats
 from adapter.observe.metrics import Metrics
 from adapter.observe.ops_server import OpsServer
@@ -83,7 +85,11 @@ class Builder:
         nudge = _nudging(convergers)
         intake = self._intake(nudge)
         webhook = self._webhook()
-        checks = {"ledger": self._ledger_problem, "broker": self._broker_problem}
+        # A paused intake has no connection because it wants none; the receiver of notices must not suffer for it.
+        checks = {
+            "ledger": self._ledger_problem,
+            "broker": lambda: None if intake.paused else self._broker_problem(),
+        }
         if webhook is not None:
             checks["webhook"] = webhook.problem
         return Wiring(
@@ -93,7 +99,7 @@ class Builder:
             relay=relay,
             platforms=tuple(clients.values()),
             webhook=webhook,
-            ops=self._ops(checks),
+            ops=self._ops(checks, notes={"intake": lambda: intake.paused}),
             loops=(
                 (stops.intake, (self._loop("intake", intake.turn, stops.intake), self._notices(nudge))),
                 (stops.converge, tuple(self._loop("converge", c.turn, stops.converge) for c in convergers)),
@@ -156,13 +162,18 @@ class Builder:
             jitter=random.random,  # noqa: TID251 - the composition root is where chance comes from
             on_state=self._on_connection("intake"),
             stop=self._stops.intake,
+            on_watchdog=self._metrics.consumer_watchdog.inc,
         )
-        tolerance = timedelta(seconds=self._settings.intake.future_tolerance_s)
+        rules = self._settings.intake
         return Intake(
             consumer,
             self._publisher(_unobserved),
             self._ledger,
-            Reader(self._handlers, {tenant.name: tenant.id_mapping() for tenant in tenants}, tolerance),
+            Reader(
+                self._handlers,
+                {tenant.name: tenant.id_mapping() for tenant in tenants},
+                timedelta(seconds=rules.future_tolerance_s),
+            ),
             topology=self._topology,
             policies=self._policies,
             batching=Batching(broker.batch_size, broker.gather_ms / 1000),
@@ -171,15 +182,27 @@ class Builder:
             clock=utc_now,
             nudge=nudge,
             stop=self._stops.intake,
+            brake=BrakeRules(
+                fewest=rules.brake_fewest,
+                share=rules.brake_share,
+                window=rules.brake_window_s,
+                pause=rules.brake_pause_s,
+                longest=rules.brake_longest_s,
+            ),
         )
 
     def _converger(self, tenant: TenantSettings, client: CirrusClient, relay: Relay) -> Converger:
+        policy = self._policies[tenant.name]
         tenancy = Tenancy(
             name=tenant.name,
-            policy=self._policies[tenant.name],
+            policy=policy,
             platform=client,
-            gate=Gate(time.monotonic, self._on_halt(tenant.name)),
-            pacer=Pacer(tenant.calls_per_second, time.monotonic),
+            gate=self._gate(tenant.name, policy, client),
+            pacer=Pacer(
+                tenant.calls_per_second,
+                time.monotonic,
+                Retries(policy.retry_share, policy.retries_per_second),
+            ),
         )
         return Converger(
             Passes(
@@ -195,6 +218,18 @@ class Builder:
             pool=ThreadPoolExecutor(tenant.concurrency, thread_name_prefix=f"converge-{tenant.name}"),
             free=threading.Semaphore(tenant.concurrency),
             wake=threading.Event(),
+        )
+
+    def _gate(self, tenant: str, policy: Policy, client: CirrusClient) -> Gate:
+        on_circuit = self._on_circuit(tenant)
+        on_circuit(Circuit.CLOSED)
+        return Gate(
+            time.monotonic,
+            self._on_halt(tenant),
+            on_circuit=on_circuit,
+            longest=policy.halt_longest,
+            jitter=random.random,  # noqa: TID251 - the composition root is where chance comes from
+            renewed=client.renewed,
         )
 
     def _client(self, tenant: TenantSettings) -> CirrusClient:
@@ -234,7 +269,11 @@ class Builder:
             on_state=on_state,
         )
 
-    def _ops(self, checks: Mapping[str, Callable[[], str | None]]) -> OpsServer:
+    def _ops(
+        self,
+        checks: Mapping[str, Callable[[], str | None]],
+        notes: Mapping[str, Callable[[], str | None]] | None = None,
+    ) -> OpsServer:
         observe = self._settings.observe
         return OpsServer(
             observe.host,
@@ -242,6 +281,7 @@ class Builder:
             self._registry,
             self._heartbeats,
             checks,
+            notes=notes,
             stall_after=observe.stall_after_s,
         )
 
@@ -289,6 +329,13 @@ class Builder:
                 _log.info("tenant_resumed", tenant=tenant)
             else:
                 _log.error("tenant_halted", tenant=tenant, cause=cause)
+
+        return observe
+
+    def _on_circuit(self, tenant: str) -> Callable[[Circuit], None]:
+        def observe(circuit: Circuit) -> None:
+            for state in CIRCUIT_STATES:
+                self._metrics.cirrus_circuit_state.of(tenant, state).set(state == circuit)
 
         return observe
 

@@ -1,7 +1,7 @@
 """`run`: the adapter itself, every loop in one process, until SIGTERM."""
 
 from adapter.app import build
-from adapter.cli.console import ConfigFile, fail, settings
+from adapter.cli.console import ConfigFile, settings
 from adapter.cli.process import serve
 from handlers import ALL
 
@@ -18,8 +18,13 @@ def run(*, config: ConfigFile = None) -> None:
     Where a tenant's Cirrus has a webhook (`tenants.<slug>.webhook`), its notices of results are received, too.
     SIGTERM or Ctrl+C finishes what is under way and exits with 0; a second one leaves at once, and what was
     under way is found by reading Cirrus at the next start. Exits with 4 when the broker or the ledger cannot
-    be used at the start, and with 1 when not everything was finished in time. The log is on stderr.
+    be used at the start, and with 5 when not everything was finished within `process.drain_s`: nothing is lost
+    then, either. The log is on stderr.
     """
     chosen = settings(config)
-    if not serve(chosen, lambda: build(chosen, ALL), ports="observe.port or webhook.port"):
-        fail("not everything was finished in time; it is found by reading Cirrus at the next start")
+    serve(
+        chosen,
+        lambda: build(chosen, ALL),
+        ports="observe.port or webhook.port",
+        unfinished="not everything was finished in time; it is found by reading Cirrus at the next start",
+    )

@@ -159,9 +159,7 @@ class Passes:
             case _:
                 pass
 
-    def _perform(
-        self, kind: str, step: Step, attempt: int, now: Callable[[], datetime], *, probe: bool
-    ) -> Receipt:
+    def _perform(self, kind: str, step: Step, attempt: int, now: Callable[[], datetime], *, probe: bool) -> Receipt:
         if attempt == 0:
             self.tenancy.pacer.earn()
         asked = now()
