@@ -334,7 +334,8 @@ class Builder:
 
     def _on_circuit(self, tenant: str) -> Callable[[Circuit], None]:
         def observe(circuit: Circuit) -> None:
-            for state in CIRCUIT_STATES:
+            # The new one first: whoever scrapes in between sees two rather than none.
+            for state in sorted(CIRCUIT_STATES, key=lambda state: state != circuit):
                 self._metrics.cirrus_circuit_state.of(tenant, state).set(state == circuit)
 
         return observe

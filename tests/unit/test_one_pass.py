@@ -34,7 +34,6 @@ from adapter.errors import LeaseLost, LedgerUnavailable
 from adapter.flow.gate import OUTAGE_AFTER, Gate, Permit
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import MOST_ROUNDS
-from adapter.flow.pacing import Pacer, Retries
 from adapter.ledger.work import Claim
 from tests.unit.flow_kit import (
     HANDLER,
@@ -265,69 +264,6 @@ def test_beside_a_probe_no_other_pass_calls(desk: Desk) -> None:
     assert running.gate.allows(5).probe
     run(running)
     assert (running.exam.performed, due_in(desk), attempts(desk)) == ([], 0, 0)
-
-
-def exhausted(running: Office, **retries: float) -> Office:
-    """Return the same office with a budget of retries that is spent."""
-    pacer = Pacer(0.0, lambda: 0.0, Retries(**retries))
-    while not pacer.retry(urgent=True):
-        pass
-    return replace(running, passes=replace(running.passes, tenancy=replace(running.passes.tenancy, pacer=pacer)))
-
-
-def failed_once(desk: Desk) -> None:
-    """Let the work have failed once."""
-    failing = office(desk, scripted(Plan(steps=(read(),))))
-    failing.exam.answers = [Failing(503)]
-    run(failing)
-    desk.clock.advance(3600)
-
-
-def test_a_retry_without_budget_waits_and_is_charged_nothing(desk: Desk) -> None:
-    """Nothing is called; the work is due again when its turn comes, at the same attempt, and it is counted."""
-    failed_once(desk)
-    running = exhausted(office(desk, scripted(Plan(steps=(read(),)))), a_second=0.5)
-    run(running)
-    assert (running.exam.performed, due_in(desk), attempts(desk)) == ([], 2.0, 1)
-    assert desk.metrics.retries_delayed.of(TENANT)._value.get() == 1
-
-
-def test_fresh_work_and_probes_need_no_budget(desk: Desk) -> None:
-    """Only what failed before is held back, and a probe is how anybody finds out that Cirrus is well again."""
-    fresh = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())))
-    run(fresh)
-    assert len(fresh.exam.performed) == 1
-    desk.say(2)
-    failed_once(desk)
-    probing = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())))
-    probing.passes.run(claimed(desk), probe=True)
-    assert len(probing.exam.performed) == 1
-
-
-def test_fresh_calls_pay_for_retries(desk: Desk) -> None:
-    """Each adds its share to the budget; a retry adds nothing, or it would pay for itself."""
-    fresh = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
-    run(fresh)
-    assert fresh.passes.tenancy.pacer.retry(urgent=True) == 0
-    desk.say(2)
-    failed_once(desk)
-    again = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
-    again.passes.run(claimed(desk), probe=True)
-    assert again.passes.tenancy.pacer.retry(urgent=True) > 0
-
-
-def test_what_was_never_sent_says_nothing_of_cirrus(desk: Desk) -> None:
-    """An id that cannot be sent neither opens a gate nor ends a row of failures."""
-    running = office(desk, scripted(Plan(steps=(read(),))))
-    for _ in range(OUTAGE_AFTER - 1):
-        running.exam.answers = [Failing(503)]
-        run(running)
-        desk.clock.advance(3600)
-    unsendable = office(desk, scripted(Plan(steps=(read(),)), Plan()))
-    unsendable.exam.answers = [Unsendable("a", "too long")]
-    replace(unsendable.passes, tenancy=replace(unsendable.passes.tenancy, gate=running.gate)).run(claimed(desk))
-    running.gate.failed(30)
-    assert running.halts == ["outage"]
 
 
 def test_a_request_to_slow_down_holds_every_call(desk: Desk) -> None:
