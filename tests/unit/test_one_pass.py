@@ -266,6 +266,20 @@ def test_beside_a_probe_no_other_pass_calls(desk: Desk) -> None:
     assert (running.exam.performed, due_in(desk), attempts(desk)) == ([], 0, 0)
 
 
+def test_what_was_never_sent_says_nothing_of_cirrus(desk: Desk) -> None:
+    """An id that cannot be sent neither opens a gate nor ends a row of failures."""
+    running = office(desk, scripted(Plan(steps=(read(),))))
+    for _ in range(OUTAGE_AFTER - 1):
+        running.exam.answers = [Failing(503)]
+        run(running)
+        desk.clock.advance(3600)
+    unsendable = office(desk, scripted(Plan(steps=(read(),)), Plan()))
+    unsendable.exam.answers = [Unsendable("a", "too long")]
+    replace(unsendable.passes, tenancy=replace(unsendable.passes.tenancy, gate=running.gate)).run(claimed(desk))
+    running.gate.failed(30)
+    assert running.halts == ["outage"]
+
+
 def test_a_request_to_slow_down_holds_every_call(desk: Desk) -> None:
     """Retry-After moves the pacer of the tenant, and the work is due after it."""
     running = office(desk, scripted(Plan(steps=(read(),))))

@@ -89,17 +89,3 @@ def test_fresh_calls_pay_for_retries(desk: Desk) -> None:
     again = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
     run(again, probe=True)
     assert again.passes.tenancy.pacer.retry(urgent=True) > 0
-
-
-def test_what_was_never_sent_says_nothing_of_cirrus(desk: Desk) -> None:
-    """An id that cannot be sent neither opens a gate nor ends a row of failures."""
-    running = office(desk, scripted(Plan(steps=(read(),))))
-    for _ in range(OUTAGE_AFTER - 1):
-        running.exam.answers = [Failing(503)]
-        run(running)
-        desk.clock.advance(3600)
-    unsendable = office(desk, scripted(Plan(steps=(read(),)), Plan()))
-    unsendable.exam.answers = [Unsendable("a", "too long")]
-    replace(unsendable.passes, tenancy=replace(unsendable.passes.tenancy, gate=running.gate)).run(claimed(desk))
-    running.gate.failed(30)
-    assert running.halts == ["outage"]
