@@ -100,7 +100,7 @@ def test_a_stopped_server_is_waited_for(server_book: Book, postgres: PostgresSer
 
 
 def test_a_frozen_server_is_noticed(server_book: Book, postgres: PostgresServer) -> None:
-    """PostgreSQL that keeps its connections and answers nothing holds up no call for ever; then the same worker goes on.
+    """PostgreSQL that keeps its connections and answers nothing holds up no call; then the same worker goes on.
 
     Neither libpq nor TCP would tell: the kernel of the other side still acknowledges.
     """

@@ -1,4 +1,4 @@
-"""S13: hours of maintenance or errors of Cirrus: calls stop, intake goes on, and afterwards calls begin again slowly."""
+"""S13: hours of maintenance or errors of Cirrus: calls stop, intake goes on, and then calls begin again slowly."""
 
 from typing import Any
 

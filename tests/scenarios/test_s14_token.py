@@ -1,4 +1,4 @@
-"""S14: the token of a tenant expires or is rotated: it halts at once, keeps everything, and goes on with the new one."""
+"""S14: a tenant's token expires or is rotated: it halts at once, keeps everything, and goes on with the new one."""
 
 from pathlib import Path
 
