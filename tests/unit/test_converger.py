@@ -127,10 +127,11 @@ def test_places_that_a_round_of_probes_does_not_use_are_given_back(
         desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=LEASE)
     running = busy(desk)
     running.gate.halt("outage", 0.0)
-    assert running.gate.allows(4).probe
-    running.gate.answered()
-    running.gate.probe_over()
-    converger = closing(converging(running, 4))
+    for size in (1, 2):
+        assert running.gate.allows(8).claims == size
+        running.gate.answered()
+        running.gate.probe_over(size)
+    converger = closing(converging(running, 8))
     converger.turn()
     wait_until(lambda: left(desk) == 0, patience=PATIENCE, what="the only sitting is settled")
     wait_until(lambda: turned(converger) and not running.gate.bars(probe=False), patience=PATIENCE, what="all is open")
