@@ -108,6 +108,12 @@ class Gate:
         with self._lock:
             return self._circuit is Circuit.OPEN
 
+    @property
+    def left(self) -> float:
+        """Seconds until the next probe; 0 while none is waited for."""
+        with self._lock:
+            return max(0.0, self._until - self._monotonic()) if self._circuit is Circuit.OPEN else 0.0
+
     def bars(self, *, probe: bool) -> bool:
         """Tell whether a pass that is under way may make no more calls: while half open, only probes may."""
         with self._lock:

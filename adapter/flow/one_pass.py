@@ -27,6 +27,9 @@ from adapter.observe.metrics import Metrics
 MOST_ROUNDS = 50
 """Plans for one claim; more would mean that a plan does not see what its own calls have done."""
 
+BEHIND = 1.0
+"""Seconds by which an object that was a probe in vain lets others go first."""
+
 _log = structlog.get_logger()
 
 
@@ -133,14 +136,21 @@ class Passes:
                 case Rejected() | Manual():
                     return aggregate
                 case Unsure(after=after):
-                    return aggregate if after == 0 else _Again(after * self._spread())
+                    return aggregate if after == 0 else self._later(after, probe=probe)
                 case Retry(after=after):
-                    return _Again(after * self._spread())
+                    return self._later(after, probe=probe)
                 case Halt():
                     return _Again(0.0, counts=False)
                 case _ as never:
                     assert_never(never)
         return aggregate
+
+    def _later(self, after: float, *, probe: bool) -> _Again:
+        seconds = after * self._spread()
+        if probe and (left := self.tenancy.gate.left):
+            # The next probe is another one's: an object that Cirrus always fails on must not keep the gate shut.
+            seconds = max(seconds, left + BEHIND)
+        return _Again(seconds)
 
     def _spend(self, step: ReadResults) -> datetime | None:
         """Count a call against the tenant's allowance; return when to ask again where none is granted."""

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from adapter.domain.answers import Failing
 from adapter.domain.findings import Plan
+from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
+from adapter.flow.one_pass import BEHIND
 from adapter.flow.pacing import Pacer, Retries
 from adapter.ledger.work import Claim
 from tests.unit.flow_kit import TENANT, Desk, Office, desk_at, due_in, office, read, scripted
@@ -89,3 +91,18 @@ def test_fresh_calls_pay_for_retries(desk: Desk) -> None:
     again = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
     run(again, probe=True)
     assert again.passes.tenancy.pacer.retry(urgent=True) > 0
+
+
+def test_what_was_a_probe_in_vain_lets_another_one_try(desk: Desk) -> None:
+    """An object that Cirrus fails on for ever, and whose exam is the next, would else be every probe."""
+    seconds = [0.0]
+    running = office(desk, scripted(Plan(steps=(read(),))))
+    gate = Gate(lambda: seconds[0], lambda _cause: None)
+    probing = replace(running, passes=replace(running.passes, tenancy=replace(running.passes.tenancy, gate=gate)))
+    gate.halt("outage", 30)
+    seconds[0] = 30.0
+    assert gate.allows(1).probe
+    probing.exam.answers = [Failing(503)]
+    run(probing, probe=True)
+    assert gate.left == 60
+    assert due_in(desk) == 60 + BEHIND
