@@ -18,7 +18,7 @@ __all__ = ["Host", "build", "build_webhook", "open_database", "open_ledger", "ut
 def build(settings: Settings, handlers: Sequence[Handler]) -> App:
     """Declare the queues and exchanges and wire one process; nothing is started yet."""
     declare(settings.broker.read_url(), settings.broker.topology())
-    return App(Builder(settings, handlers, Host()).wiring())
+    return App(Builder(settings, handlers, Host()).wiring(), drain=settings.process.drain_s)
 
 
 def build_webhook(settings: Settings) -> WebhookApp:

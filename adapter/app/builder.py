@@ -15,25 +15,26 @@ from adapter.app.host import Host
 from adapter.app.ledger import retention
 from adapter.app.webhook import webhook_server
 from adapter.broker import Publisher
-from adapter.cirrus.client import ClientOptions
+from adapter.cirrus.client import CirrusClient, ClientOptions
 from adapter.cirrus.paths import Paths
 from adapter.domain.handler import Handler
-from adapter.domain.ports import Platform
+from adapter.domain.policy import Policy
 from adapter.domain.records import KINDS
 from adapter.errors import AdapterError, ConfigurationError
+from adapter.flow.brake import BrakeRules
 from adapter.flow.converge import Converger
-from adapter.flow.gate import Gate
+from adapter.flow.gate import Circuit, Gate
 from adapter.flow.gauges import Gauges
 from adapter.flow.intake import Batching, Intake
 from adapter.flow.leases import Leases
 from adapter.flow.loop import Loop
 from adapter.flow.notices import Notices
 from adapter.flow.one_pass import Passes, Tenancy
-from adapter.flow.pacing import Pacer
+from adapter.flow.pacing import Pacer, Retries
 from adapter.flow.process import Wiring
 from adapter.flow.publish import Relay
 from adapter.flow.reader import REASONS, Reader
-from adapter.observe.catalogue import HALT_REASONS, LOOPS
+from adapter.observe.catalogue import CIRCUIT_STATES, HALT_REASONS, LOOPS
 from adapter.observe.heartbeats import Heartbeats
 from adapter.observe.metrics import Metrics
 from adapter.observe.ops_server import OpsServer
@@ -84,7 +85,11 @@ class Builder:
         nudge = _nudging(convergers)
         intake = self._intake(nudge)
         webhook = self._webhook()
-        checks = {"ledger": self._ledger_problem, "broker": self._broker_problem}
+        # A paused intake has no connection because it wants none; the receiver of notices must not suffer for it.
+        checks = {
+            "ledger": self._ledger_problem,
+            "broker": lambda: None if intake.paused else self._broker_problem(),
+        }
         if webhook is not None:
             checks["webhook"] = webhook.problem
         return Wiring(
@@ -94,7 +99,7 @@ class Builder:
             relay=relay,
             platforms=tuple(clients.values()),
             webhook=webhook,
-            ops=self._ops(checks),
+            ops=self._ops(checks, notes={"intake": lambda: intake.paused}),
             loops=(
                 (stops.intake, (self._loop("intake", intake.turn, stops.intake), self._notices(nudge))),
                 (stops.converge, tuple(self._loop("converge", c.turn, stops.converge) for c in convergers)),
@@ -157,13 +162,18 @@ class Builder:
             jitter=self._host.chance,
             on_state=self._on_connection("intake"),
             stop=self._stops.intake,
+            on_watchdog=self._metrics.consumer_watchdog.inc,
         )
-        tolerance = timedelta(seconds=self._settings.intake.future_tolerance_s)
+        rules = self._settings.intake
         return Intake(
             consumer,
             self._publisher(_unobserved),
             self._ledger,
-            Reader(self._handlers, {tenant.name: tenant.id_mapping() for tenant in tenants}, tolerance),
+            Reader(
+                self._handlers,
+                {tenant.name: tenant.id_mapping() for tenant in tenants},
+                timedelta(seconds=rules.future_tolerance_s),
+            ),
             topology=self._topology,
             policies=self._policies,
             batching=Batching(broker.batch_size, broker.gather_ms / 1000),
@@ -172,15 +182,27 @@ class Builder:
             clock=self._host.clock,
             nudge=nudge,
             stop=self._stops.intake,
+            brake=BrakeRules(
+                fewest=rules.brake_fewest,
+                share=rules.brake_share,
+                window=rules.brake_window_s,
+                pause=rules.brake_pause_s,
+                longest=rules.brake_longest_s,
+            ),
         )
 
-    def _converger(self, tenant: TenantSettings, client: Platform, relay: Relay) -> Converger:
+    def _converger(self, tenant: TenantSettings, client: CirrusClient, relay: Relay) -> Converger:
+        policy = self._policies[tenant.name]
         tenancy = Tenancy(
             name=tenant.name,
-            policy=self._policies[tenant.name],
+            policy=policy,
             platform=client,
-            gate=Gate(self._host.monotonic, self._on_halt(tenant.name)),
-            pacer=Pacer(tenant.calls_per_second, self._host.monotonic),
+            gate=self._gate(tenant.name, policy, client),
+            pacer=Pacer(
+                tenant.calls_per_second,
+                self._host.monotonic,
+                Retries(policy.retry_share, policy.retries_per_second),
+            ),
         )
         return Converger(
             Passes(
@@ -198,7 +220,19 @@ class Builder:
             wake=self._host.event(),
         )
 
-    def _client(self, tenant: TenantSettings) -> Platform:
+    def _gate(self, tenant: str, policy: Policy, client: CirrusClient) -> Gate:
+        on_circuit = self._on_circuit(tenant)
+        on_circuit(Circuit.CLOSED)
+        return Gate(
+            self._host.monotonic,
+            self._on_halt(tenant),
+            on_circuit=on_circuit,
+            longest=policy.halt_longest,
+            jitter=self._host.chance,
+            renewed=client.renewed,
+        )
+
+    def _client(self, tenant: TenantSettings) -> CirrusClient:
         return self._host.platform(
             tenant.api_url(),
             tenant.read_token,
@@ -235,7 +269,11 @@ class Builder:
             on_state=on_state,
         )
 
-    def _ops(self, checks: Mapping[str, Callable[[], str | None]]) -> OpsServer:
+    def _ops(
+        self,
+        checks: Mapping[str, Callable[[], str | None]],
+        notes: Mapping[str, Callable[[], str | None]] | None = None,
+    ) -> OpsServer:
         observe = self._settings.observe
         return OpsServer(
             observe.host,
@@ -243,6 +281,7 @@ class Builder:
             self._registry,
             self._heartbeats,
             checks,
+            notes=notes,
             stall_after=observe.stall_after_s,
         )
 
@@ -290,6 +329,14 @@ class Builder:
                 _log.info("tenant_resumed", tenant=tenant)
             else:
                 _log.error("tenant_halted", tenant=tenant, cause=cause)
+
+        return observe
+
+    def _on_circuit(self, tenant: str) -> Callable[[Circuit], None]:
+        def observe(circuit: Circuit) -> None:
+            # The new one first: whoever scrapes in between sees two rather than none.
+            for state in sorted(CIRCUIT_STATES, key=lambda state: state != circuit):
+                self._metrics.cirrus_circuit_state.of(tenant, state).set(state == circuit)
 
         return observe
 

@@ -11,7 +11,7 @@ from adapter.app.clock import utc_now
 from adapter.app.ledger import open_ledger
 from adapter.broker import Consumer, Publisher
 from adapter.cirrus.client import CirrusClient
-from adapter.domain.ports import Clock, Platform
+from adapter.domain.ports import Clock
 from adapter.ledger.database import Observe
 from adapter.ledger.ledger import Ledger
 from adapter.settings import Settings
@@ -33,5 +33,5 @@ class Host:
     pool: Callable[[int, str], Executor] = _threads
     consumer: Callable[..., Consumer] = Consumer
     publisher: Callable[..., Publisher] = Publisher
-    platform: Callable[..., Platform] = CirrusClient
+    platform: Callable[..., CirrusClient] = CirrusClient
     ledger: Callable[[Settings, Observe], Ledger] = open_ledger

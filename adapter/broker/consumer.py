@@ -47,7 +47,7 @@ class Consumer:
     ) -> None:
         self._url = url
         self._queue = queue
-        self._prefetch = prefetch
+        self._prefetch = self._usual_prefetch = prefetch
         self._heartbeat = heartbeat
         self._jitter = jitter
         self._on_state = on_state
@@ -110,6 +110,10 @@ class Consumer:
             session.tick()
         except Exception as error:  # noqa: BLE001 - any oddity ends the session, none ends the loop
             self._end(session, describe(error))
+
+    def narrow(self, prefetch: int | None) -> None:
+        """Let the next session hold no more than so many unacknowledged messages; None: as many as usual."""
+        self._prefetch = self._usual_prefetch if prefetch is None else min(prefetch, self._usual_prefetch)
 
     def close(self, seconds: float = CLOSE_TIMEOUT) -> None:
         """Stop consuming; when it returns the broker has every ack, or `seconds` are over."""
@@ -199,5 +203,6 @@ class Consumer:
             self._suspicious = True
             self._look_at = now + _SECOND_LOOK
         else:
+            _log.error("consumer_silent", queue=self._queue, epoch=session.epoch, seconds=self._idle_after)
             self._on_watchdog()
             self._end(session, "the broker has messages and does not send them")

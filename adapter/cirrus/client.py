@@ -82,6 +82,13 @@ class CirrusClient:
         self._fields = options.result_fields
         self._working: dict[str, str] = {}
         self._authorised: tuple[str, Mapping[str, str]] = ("", {})
+        self._refused: Mapping[str, str] | None = None
+        self._unreadable = ""
+
+    def renewed(self) -> bool:
+        """Tell whether the token of this moment is another one than Cirrus has refused, and could be sent."""
+        headers = self._headers()
+        return headers is not None and headers != self._refused
 
     def perform(self, step: Step) -> Answer:
         """Carry out one step and return what came back; blocks up to the connect and twice the read timeout."""
@@ -90,11 +97,14 @@ class CirrusClient:
             return call
         headers = self._headers()
         if headers is None:
+            self._refused = None
             return Forbidden(0)
         route = self._paths.routes[call.operation]
         answer: Answer = NO_SUCH_PATH
         for template in sorted(route.templates, key=lambda each: each != self._working.get(call.operation)):
             answer = self._send(call, route.method, fill(template, call.external_id, call.query), headers)
+            if isinstance(answer, Forbidden):
+                self._refused = headers
             if answer != NO_SUCH_PATH:
                 if isinstance(answer, Accepted | Refused):
                     self._working[call.operation] = template
@@ -120,8 +130,11 @@ class CirrusClient:
         try:
             now = self._token()
         except (ConfigurationError, OSError) as error:  # a secret that is away halts the tenant, not the process
-            log.warning("the token cannot be read", error=str(error))
+            if str(error) != self._unreadable:  # said once: a halted tenant looks several times a second
+                self._unreadable = str(error)
+                log.warning("the token cannot be read", error=self._unreadable)
             return None
+        self._unreadable = ""
         if now != token:
             if not _TOKEN.fullmatch(now):
                 return None

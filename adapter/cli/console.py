@@ -30,6 +30,8 @@ class Exit(enum.IntEnum):
     """A setting is missing or wrong; nothing was started."""
     UNAVAILABLE = 4
     """The broker or the ledger cannot be reached, or `run` may not use them as they are; it may succeed later."""
+    UNFINISHED = 5
+    """Told to stop, and not everything was finished in time; nothing is lost, it is found at the next start."""
     INTERRUPTED = 130
     """Ended from the keyboard."""
 

@@ -1,13 +1,14 @@
 """What the commands share that run until they are told to stop: signals, the log's last net, and how they end."""
 
 import gc
+import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import structlog
 import typer
@@ -32,28 +33,37 @@ class Process(Protocol):
         ...
 
 
-def serve(chosen: Settings, build: Callable[[], Process], *, ports: str) -> bool:
-    """Run until SIGTERM or Ctrl+C; return whether everything was finished in time.
+GRACE = 2.0
+"""Seconds after which a stop that has not come back in time is no longer waited for."""
+
+
+def serve(chosen: Settings, build: Callable[[], Process], *, ports: str, unfinished: str) -> None:
+    """Run until SIGTERM or Ctrl+C, and return when everything was finished in time.
 
     `ports` names the settings of the ports that are listened on: of all that is opened, only they are not wrapped in
-    an error of ours. Ends the command with `Exit.UNAVAILABLE` when the start fails.
+    an error of ours. Ends the command with `Exit.UNAVAILABLE` when the start fails. Ends the process with
+    `Exit.UNFINISHED` and the sentence `unfinished` when something is still under way after the drain of the settings.
     """
     configure(chosen.observe.log_level, chosen.observe.log_format)
     log_uncaught()
     try:
         process = build()
         _spare_the_collector()
-        return _until_told(process)
+        finished = _until_told(process, chosen.process.drain_s + GRACE)
     except ConfigurationError:
         raise
     except AdapterError as error:
         complain(str(error))
+        raise typer.Exit(Exit.UNAVAILABLE) from None
     except OSError as error:
         complain(f"{ports}: {error.strerror or error}")
-    raise typer.Exit(Exit.UNAVAILABLE)
+        raise typer.Exit(Exit.UNAVAILABLE) from None
+    if not finished:
+        complain(unfinished)
+        _leave(Exit.UNFINISHED)
 
 
-def _until_told(process: Process) -> bool:
+def _until_told(process: Process, patience: float) -> bool:
     asked = threading.Event()
 
     def on_signal(number: int, _frame: object) -> None:
@@ -69,7 +79,24 @@ def _until_told(process: Process) -> bool:
     # A wait without a time-out would not let the signal's handler run on every platform.
     while not asked.wait(1.0):
         pass
-    return process.stop()
+    return _within(patience, process.stop)
+
+
+def _within(patience: float, stop: Callable[[], bool]) -> bool:
+    """Stop in a thread that may be left behind, and return whether it has come back and finished."""
+    finished: list[bool] = []
+    stopping = threading.Thread(target=lambda: finished.append(stop()), name="stop", daemon=True)
+    stopping.start()
+    stopping.join(patience)
+    return finished == [True]
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: an orderly end of the interpreter would wait for the threads that hang."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _spare_the_collector() -> None:

@@ -58,7 +58,10 @@ class Policy:
     external_attempts: bool = False
     retry_first: float = 1.0
     retry_longest: float = 300.0
+    retry_share: float = 0.2
+    retries_per_second: float = 1.0
     halt_probe: float = 30.0
+    halt_longest: float = 120.0
     results: ResultPolicy = field(default_factory=ResultPolicy)
 
     def mode_of(self, assessment_id: str) -> Mode:

@@ -14,6 +14,9 @@ from adapter.ledger.work import Claim
 IDLE = 0.25
 """Seconds between two looks for due work when nobody has nudged."""
 
+LAST_CALLS = 120.0
+"""Seconds that calls under way are waited for when nobody says how long: longer than a call may take."""
+
 _log = structlog.get_logger()
 
 
@@ -29,6 +32,8 @@ class Converger:
         self._pool = pool
         self._free = free
         self._wake = wake
+        self._lock = threading.Lock()
+        self._under_way = 0
 
     def nudge(self) -> None:
         """Tell that something may be due."""
@@ -41,14 +46,29 @@ class Converger:
         permit = self._tenancy.gate.allows(free)
         self._give_back(free - permit.claims)
         claims = self._claim(permit) if permit.claims else []
+        with self._lock:
+            self._under_way += len(claims)
         for claim in claims:
             self._pool.submit(self._work_on, claim, probe=permit.probe)
         if not claims:
             self._wake.wait(IDLE)
 
-    def close(self) -> None:
-        """Finish the calls that are under way; nothing new is begun."""
-        self._pool.shutdown(wait=True)
+    def close(self, seconds: float = LAST_CALLS) -> bool:
+        """Let the calls that are under way finish, within `seconds`; nothing new is begun. May be called again.
+
+        Returns whether all did. The rest is not given back: its leases run out, and the next holder reads first.
+        """
+        until = self._passes.monotonic() + seconds
+        while self._busy() and (left := until - self._passes.monotonic()) > 0:
+            self._wake.clear()
+            if self._busy():
+                self._wake.wait(min(left, IDLE))
+        self._pool.shutdown(wait=False)
+        return not self._busy()
+
+    def _busy(self) -> bool:
+        with self._lock:
+            return self._under_way > 0
 
     def _reserve(self) -> int:
         """Take every free place; wait a moment for one when there is none."""
@@ -68,14 +88,15 @@ class Converger:
         try:
             claims = self._passes.ledger.claim(self._tenancy.name, permit.claims, LEASE)
         finally:
-            self._give_back(permit.claims - len(claims))
-            if permit.probe and not claims:
-                self._tenancy.gate.probe_over()
+            unused = permit.claims - len(claims)
+            self._give_back(unused)
+            if permit.probe and unused:
+                self._tenancy.gate.probe_over(unused)
         return claims
 
     def _work_on(self, claim: Claim, *, probe: bool) -> None:
         try:
-            self._passes.run(claim)
+            self._passes.run(claim, probe=probe)
         except LeaseLost as error:
             _log.warning("lease_lost", error=str(error))
         except LedgerError as error:
@@ -88,4 +109,6 @@ class Converger:
             if probe:
                 self._tenancy.gate.probe_over()
             self._give_back(1)
+            with self._lock:
+                self._under_way -= 1
             self._wake.set()

@@ -1,7 +1,8 @@
 """The intake loop: messages of the SIS become desired state, or dead letters with a reason.
 
 Nothing is acknowledged before it is durable elsewhere: in the ledger, or confirmed by the broker as a
-dead letter. While the ledger is away the batch is kept and the connection is kept alive.
+dead letter. While the ledger is away the batch is kept and the connection is kept alive. When most
+messages fail in the same way, the intake pauses (`adapter.flow.brake`).
 """
 
 import threading
@@ -17,6 +18,7 @@ from adapter.broker import Consumer, Delivery, Failed, Message, Published, Publi
 from adapter.domain.policy import Policy
 from adapter.domain.ports import Clock
 from adapter.errors import InvalidMessage, LedgerError
+from adapter.flow.brake import Brake, BrakeRules
 from adapter.flow.reader import Reader
 from adapter.ledger.intake import CONFLICT, Incoming
 from adapter.ledger.ledger import Ledger
@@ -69,6 +71,7 @@ class Intake:
         clock: Clock,
         nudge: Callable[[], None],
         stop: threading.Event,
+        brake: BrakeRules | None = None,
     ) -> None:
         self._consumer = consumer
         self._dead_letters = dead_letters
@@ -82,21 +85,63 @@ class Intake:
         self._clock = clock
         self._nudge = nudge
         self._stop = stop
+        # The clock may jump: then one pause is longer or shorter than it should be.
+        self._brake = Brake(brake or BrakeRules(), lambda: clock().timestamp())
+
+    @property
+    def paused(self) -> str | None:
+        """Why no messages are taken, in words for operators; None while they are. May be asked by any thread."""
+        reason = self._brake.reason
+        if reason is None:
+            return None
+        return (
+            f"paused because most messages fail as {reason}; some are tried in {self._brake.left:.0f} s;"
+            " the rest waits in the queue"
+        )
 
     def turn(self) -> None:
         """Take one batch from the broker to the ledger, or wait a moment for one."""
-        deliveries = self._consumer.receive(self._batching.size, WAIT, self._batching.gather)
+        wanted = self._brake.allows(self._batching.size)
+        deliveries = self._consumer.receive(wanted, WAIT, self._batching.gather) if wanted else []
         if not deliveries:
             self._dead_letters.tick()
+            if not wanted:
+                self._stop.wait(min(WAIT, self._brake.left))
             return
         # The ledger's time, not this host's: a worker whose clock is behind would take events for the future's.
         good, poison = self._read(deliveries, self._patiently(self._ledger.now))
         poison += self._store(good)
-        if self._bury(poison):
-            stale = self._consumer.settle(deliveries)
+        braked = self._brake.reason is not None
+        left = self._leave(deliveries, poison)
+        if self._bury([item for item in poison if id(item.delivery) not in left]):
+            stale = self._consumer.settle([delivery for delivery in deliveries if id(delivery) not in left])
             if stale:
                 _log.info("acks_dropped", count=stale, why="the connection they belong to is gone")
+        if braked or self._brake.reason is not None:
+            self._pull(released=self._brake.reason is None)
         self._nudge()
+
+    def _leave(self, deliveries: Sequence[Delivery], poison: Sequence[Poison]) -> set[int]:
+        """Return which poison is left in the queue, because the brake went on before it; by identity."""
+        failed = {id(item.delivery): item.error.reason for item in poison}
+        looked_at = self._brake.judge([failed.get(id(delivery)) for delivery in deliveries])
+        return {id(delivery) for delivery in deliveries[looked_at:]} & failed.keys()
+
+    def _pull(self, *, released: bool) -> None:
+        """Say that the brake is on or off; end the session, so that no delivery is held through a pause.
+
+        RabbitMQ counts each delivery that is given back, and buries a message itself at its delivery limit: so the
+        next session is handed no more than it may try.
+        """
+        self._consumer.close()
+        reason = self._brake.reason
+        self._metrics.intake_paused.replace({} if reason is None else {(reason,): 1.0})
+        if released:
+            self._consumer.narrow(None)
+            _log.info("intake_resumed")
+        else:
+            self._consumer.narrow(self._brake.probe)
+            _log.error("intake_paused", reason=reason, seconds=round(self._brake.left), why=self.paused)
 
     def close(self) -> None:
         """Give back what is not acknowledged and say goodbye to the broker."""

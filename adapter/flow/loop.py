@@ -17,8 +17,9 @@ _log = structlog.get_logger()
 class Loop:
     """Runs `turn` again and again in a thread of its own.
 
-    What `turn` raises is logged and followed by a pause that doubles up to `LONGEST_PAUSE` seconds. Only
-    turns that end well beat the heart, so a loop that fails for good is seen as stalled.
+    What `turn` raises is logged and followed by a pause that doubles up to `LONGEST_PAUSE` seconds. Turns that
+    end well beat the heart, and those that find the ledger or the broker away: a process that waits is not to be
+    restarted for it. A loop that fails for good is seen as stalled.
     """
 
     def __init__(self, name: str, turn: Callable[[], None], heartbeats: Heartbeats, stop: threading.Event) -> None:
@@ -47,6 +48,7 @@ class Loop:
                 self._heartbeats.beat(self._name)
             except (LedgerUnavailable, BrokerUnavailable) as error:
                 _log.warning("loop_waits", loop=self._name, error=str(error), seconds=pause)
+                self._heartbeats.beat(self._name)
                 self._stop.wait(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
             except Exception:  # noqa: BLE001 - the boundary of the loop: nothing may end it

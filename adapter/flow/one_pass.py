@@ -27,6 +27,9 @@ from adapter.observe.metrics import Metrics
 MOST_ROUNDS = 50
 """Plans for one claim; more would mean that a plan does not see what its own calls have done."""
 
+BEHIND = 1.0
+"""Seconds by which an object that was a probe in vain lets others go first."""
+
 _log = structlog.get_logger()
 
 
@@ -65,8 +68,11 @@ class Passes:
     told: Callable[[], None]
     stop: threading.Event
 
-    def run(self, claim: Claim) -> None:
-        """Work on one claim and give it back; raises `LeaseLost` and `LedgerUnavailable`."""
+    def run(self, claim: Claim, *, probe: bool = False) -> None:
+        """Work on one claim and give it back; raises `LeaseLost` and `LedgerUnavailable`.
+
+        A `probe` finds out whether Cirrus is back: it may call while other passes may not.
+        """
         aggregate, read_at = self.ledger.load(claim)
         started = self.monotonic()
 
@@ -74,14 +80,17 @@ class Passes:
             return read_at + timedelta(seconds=self.monotonic() - started)
 
         handler = self.handlers[claim.ref.kind]
-        for _ in range(MOST_ROUNDS):
+        for rounds in range(MOST_ROUNDS):
             moment = now()
             plan = handler.plan(aggregate, moment, self.tenancy.policy)
             aggregate = self._record(claim, aggregate, plan.findings, moment)
             if not plan.steps:
                 self._release(claim, look_again=plan.look_again)
                 return
-            outcome = self._perform_all(handler, claim, aggregate, plan, now)
+            if rounds == 0 and not probe and (seconds := self._retry_in(claim, moment)):
+                self._release(claim, again=_Again(seconds, counts=False))
+                return
+            outcome = self._perform_all(handler, claim, aggregate, plan, now, probe=probe)
             if isinstance(outcome, _Again):
                 self._release(claim, again=outcome)
                 return
@@ -89,19 +98,35 @@ class Passes:
         _log.error("not_converging", kind=claim.ref.kind, rounds=MOST_ROUNDS)
         self._release(claim, again=_Again(self.tenancy.policy.retry_longest))
 
+    def _retry_in(self, claim: Claim, now: datetime) -> float:
+        """Return 0 for work that may be tried now, else the seconds until its turn in the budget of retries."""
+        if claim.attempt == 0:
+            return 0.0
+        seconds = self.tenancy.pacer.retry(urgent=claim.deadline - now <= self.tenancy.policy.urgent_within)
+        if seconds:
+            self.metrics.retries_delayed.of(self.tenancy.name).inc()
+        return seconds
+
     def _perform_all(
-        self, handler: Handler, claim: Claim, aggregate: Aggregate, plan: Plan, now: Callable[[], datetime]
+        self,
+        handler: Handler,
+        claim: Claim,
+        aggregate: Aggregate,
+        plan: Plan,
+        now: Callable[[], datetime],
+        *,
+        probe: bool,
     ) -> Aggregate | _Again:
         """Perform the steps until one is not confirmed; return what is known then, or when to try again."""
         for step in plan.steps:
             self.tenancy.pacer.take(self.stop.wait)
-            if self.stop.is_set() or self.tenancy.gate.closed:
+            if self.stop.is_set() or self.tenancy.gate.bars(probe=probe):
                 return _Again(0.0, counts=False)
             if isinstance(step, ReadResults) and (again_at := self._spend(step)) is not None:
                 # What the plan wanted to look at meanwhile may need no call, or one that is more needed.
                 soonest = min(again_at, plan.look_again or again_at)
                 return _Again((soonest - now()).total_seconds(), counts=False)
-            receipt = self._perform(claim.ref.kind, step, aggregate.attempt, now)
+            receipt = self._perform(claim.ref.kind, step, aggregate.attempt, now, probe=probe)
             findings = handler.report(aggregate, receipt, self.tenancy.policy)
             aggregate = self._record(claim, aggregate, findings, receipt.at)
             verdict: Verdict = receipt.verdict
@@ -111,14 +136,21 @@ class Passes:
                 case Rejected() | Manual():
                     return aggregate
                 case Unsure(after=after):
-                    return aggregate if after == 0 else _Again(after * self._spread())
+                    return aggregate if after == 0 else self._later(after, probe=probe)
                 case Retry(after=after):
-                    return _Again(after * self._spread())
+                    return self._later(after, probe=probe)
                 case Halt():
                     return _Again(0.0, counts=False)
                 case _ as never:
                     assert_never(never)
         return aggregate
+
+    def _later(self, after: float, *, probe: bool) -> _Again:
+        seconds = after * self._spread()
+        if probe and (left := self.tenancy.gate.left):
+            # The next probe is another one's: an object that Cirrus always fails on must not keep the gate shut.
+            seconds = max(seconds, left + BEHIND)
+        return _Again(seconds)
 
     def _spend(self, step: ReadResults) -> datetime | None:
         """Count a call against the tenant's allowance; return when to ask again where none is granted."""
@@ -137,21 +169,25 @@ class Passes:
             case _:
                 pass
 
-    def _perform(self, kind: str, step: Step, attempt: int, now: Callable[[], datetime]) -> Receipt:
+    def _perform(self, kind: str, step: Step, attempt: int, now: Callable[[], datetime], *, probe: bool) -> Receipt:
+        if attempt == 0:
+            self.tenancy.pacer.earn()
         asked = now()
         answer = self.tenancy.platform.perform(step)
         verdict = judge(answer, step, attempt, self.tenancy.policy)
         self._settle_allowance(step, answer)
-        self._tell_gate(step, answer, verdict)
+        self._tell_gate(step, answer, verdict, probe=probe)
         self.metrics.verdicts.of(kind, type(verdict).__name__.lower()).inc()
         # The cautious end of the call: what was read may be older than the answer, what was written younger.
         return Receipt(step, answer, verdict, asked if step.reads else now())
 
-    def _tell_gate(self, step: Step, answer: Answer, verdict: Verdict) -> None:
+    def _tell_gate(self, step: Step, answer: Answer, verdict: Verdict, *, probe: bool) -> None:
         gate = self.tenancy.gate
         match answer:
-            case Failing() | NoAnswer() | Unreachable() | Garbled():
-                gate.failed(self.tenancy.policy.halt_probe)
+            case Failing(after=after):
+                gate.failed(self.tenancy.policy.halt_probe, after=after, probe=probe)
+            case NoAnswer() | Unreachable() | Garbled():
+                gate.failed(self.tenancy.policy.halt_probe, probe=probe)
             case Throttled() if isinstance(step, ReadResults):
                 pass  # the allowance for results is spent; bookings have nothing to do with it
             case Throttled(after=after):
@@ -160,9 +196,9 @@ class Passes:
                 pass  # nothing was sent, so Cirrus has said nothing
             case _:
                 if isinstance(verdict, Halt):
-                    gate.halt(verdict.cause, verdict.after)
+                    gate.halt(verdict.cause, verdict.after, probe=probe)
                 else:
-                    gate.answered()
+                    gate.answered(probe=probe)
 
     def _record(self, claim: Claim, aggregate: Aggregate, findings: tuple[Finding, ...], now: datetime) -> Aggregate:
         if not findings:

@@ -1,13 +1,14 @@
-"""One running process: started whole, stopped in the order of the flow.
+"""One running process: started whole, stopped in the order of the flow, within a deadline.
 
 Shutdown goes with the flow, so that nothing is begun that cannot be finished: first no more notices and messages are
-taken, then no more work is claimed, then what was told is published, then the connections are closed.
+taken, then no more work is claimed, then what was told is published, then the connections are closed. Each part has
+its share of the time, so that one that hangs leaves some to the others. Nothing is lost with what does not finish:
+messages that are not acknowledged are delivered again, claims run out, and the outbox stays.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +27,9 @@ from adapter.observe.ops_server import OpsServer
 DRAIN = 30.0
 """Seconds that a stop may take; Kubernetes and systemd kill after as many more."""
 
+INTAKE_ENDS, CALLS_END, CONVERGE_ENDS, PUBLISH_ENDS = 0.3, 0.55, 0.7, 0.95
+"""Parts of that time by which each part of the flow should have ended; calls under way are cut off in between."""
+
 _log = structlog.get_logger()
 
 
@@ -41,8 +45,8 @@ class Receiver(Protocol):
         """Listen; raises `OSError` when the port cannot be had."""
         ...
 
-    def stop(self) -> bool:
-        """Take no more, and return whether all that had come was stored in time."""
+    def stop(self, seconds: float) -> bool:
+        """Take no more, and return whether all that had come was stored within so many seconds."""
         ...
 
 
@@ -60,15 +64,12 @@ class Wiring:
     loops: tuple[tuple[threading.Event, tuple[Loop, ...]], ...]
 
 
-def _nothing() -> None:
-    pass
-
-
 class App:
     """One process with all loops."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, *, drain: float = DRAIN) -> None:
         self._wiring = wiring
+        self._drain = drain
 
     @property
     def webhook_port(self) -> int | None:
@@ -99,25 +100,32 @@ class App:
             self._wiring.ops.stop()
             raise
 
-    def stop(self, seconds: float = DRAIN) -> bool:
-        """Stop in the order of the flow; return whether everything was finished in time."""
-        until = time.monotonic() + seconds
+    def stop(self, seconds: float | None = None) -> bool:
+        """Stop in the order of the flow, within `seconds` or else the drain of the settings.
+
+        Returns whether everything was finished. What hangs in the operating system may take longer: whoever calls
+        this decides when it is enough.
+        """
+        seconds = self._drain if seconds is None else seconds
+        begun = time.monotonic()
+
+        def left(share: float) -> float:
+            return max(0.1, begun + share * seconds - time.monotonic())
+
         wiring = self._wiring
         # Cirrus repeats what it could not deliver, so nobody has to be asked to wait.
-        finished = wiring.webhook.stop() if wiring.webhook is not None else True
-        closers: tuple[Callable[[], None], ...] = (
-            wiring.intake.close,
-            self._close_convergers,
-            wiring.relay.close,
-            _nothing,
+        finished = wiring.webhook.stop(left(INTAKE_ENDS)) if wiring.webhook is not None else True
+        closers: tuple[tuple[float, Callable[[], bool]], ...] = (
+            (INTAKE_ENDS, self._close_intake),
+            (CONVERGE_ENDS, lambda: self._close_convergers(left)),
+            (PUBLISH_ENDS, lambda: wiring.relay.close(left(PUBLISH_ENDS))),
+            (1.0, lambda: True),
         )
-        for (stop, loops), close in zip(wiring.loops, closers, strict=True):
+        for (stop, loops), (share, close) in zip(wiring.loops, closers, strict=True):
             stop.set()
-            ended = all(loop.join(max(0.1, until - time.monotonic())) for loop in loops)
-            if ended:
-                with suppress(AdapterError):
-                    close()
-            finished = finished and ended
+            ended = all(loop.join(left(share)) for loop in loops)
+            # What a loop owns belongs to its thread: while that hangs, nobody else may close it.
+            finished = ended and _closed(close) and finished
         wiring.ops.stop()
         for client in wiring.platforms:
             client.close()
@@ -125,6 +133,24 @@ class App:
         _log.info("stopped", finished=finished)
         return finished
 
-    def _close_convergers(self) -> None:
-        for converger in self._wiring.convergers:
-            converger.close()
+    def _close_intake(self) -> bool:
+        self._wiring.intake.close()
+        return True
+
+    def _close_convergers(self, left: Callable[[float], float]) -> bool:
+        convergers = self._wiring.convergers
+        if all(converger.close(left(CALLS_END)) for converger in convergers):
+            return True
+        # A call that is cut off ends as unknown: that is recorded, and Cirrus is read before anything is sent again.
+        _log.warning("calls_cut_off")
+        for client in self._wiring.platforms:
+            client.close()
+        return all(converger.close(left(CONVERGE_ENDS)) for converger in convergers)
+
+
+def _closed(close: Callable[[], bool]) -> bool:
+    try:
+        return close()
+    except AdapterError as error:
+        _log.warning("close_failed", error=str(error))
+        return False

@@ -52,6 +52,7 @@ class Relay:
         self._metrics = metrics
         self._stop = stop
         self._wake = wake
+        self._owed: set[int] = set()
 
     def nudge(self) -> None:
         """Tell that there is something to publish."""
@@ -84,6 +85,8 @@ class Relay:
                     failed.append((item.seq, reason))
                     self._metrics.publish_failures.of(reason).inc()
         self._ledger.mark_published(published, failed)
+        self._owed.update(seq for seq, _ in failed)
+        self._owed.difference_update(published)
         if failed:
             _log.warning("publish_failed", count=len(failed), reasons=sorted({reason for _, reason in failed}))
             self._stop.wait(PAUSE)
@@ -97,14 +100,18 @@ class Relay:
             for message, r in zip(messages, receipts, strict=True)
         ]
 
-    def close(self, seconds: float = LAST_WORDS) -> None:
-        """Publish what the last passes told, for so many seconds at most, and say goodbye to the broker."""
+    def close(self, seconds: float = LAST_WORDS) -> bool:
+        """Publish what the last passes told, for so many seconds at most, and say goodbye to the broker.
+
+        Returns whether all of it was published; the rest stays in the outbox. Raises `LedgerUnavailable`.
+        """
         until = monotonic() + seconds
         try:
-            while self.publish_batch() and monotonic() < until:
+            while (more := self.publish_batch()) and monotonic() < until:
                 pass
         finally:
             self._publisher.close()
+        return not more and not self._owed
 
     def _message(self, item: Pending, body: bytes) -> Message:
         return Message(

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from adapter.domain.ports import Clock
 from adapter.errors import LedgerConflict, LedgerUnavailable
+from adapter.ledger.patience import MARGIN, PatientConnection
 
 CONFLICTS = {"40001", "40P01", "23505"}
 """PostgreSQL states after which the same transaction may simply be run again."""
@@ -155,7 +156,7 @@ def _engine(url: str, pool_size: int, timeout: float) -> sa.Engine:
         return engine
     milliseconds = int(timeout * 1000)
     options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
-    return sa.create_engine(
+    engine = sa.create_engine(
         parsed,
         pool_size=pool_size,
         max_overflow=0,
@@ -164,6 +165,14 @@ def _engine(url: str, pool_size: int, timeout: float) -> sa.Engine:
         hide_parameters=True,
         connect_args={"connect_timeout": max(2, int(timeout)), "options": options, **SIGNS_OF_LIFE},
     )
+
+    def connect(_dialect: object, _record: object, arguments: Any, named: Any) -> PatientConnection:  # noqa: ANN401 - the driver's
+        connection = PatientConnection.connect(*arguments, **named)
+        connection.longest = timeout + MARGIN
+        return connection
+
+    event.listen(engine, "do_connect", connect)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection

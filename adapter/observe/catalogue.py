@@ -17,6 +17,7 @@ HORIZONS = ("1h", "24h", "7d", "later")
 LOOPS = ("intake", "notices", "converge", "publish", "leases", "gauges")
 BROKER_LOOPS = ("intake", "publish")
 HALT_REASONS = ("auth", "setup", "outage")
+CIRCUIT_STATES = ("closed", "open", "half_open")
 HANDLED_OUTCOMES = ("applied", "unchanged", "duplicate", "superseded", "waiting", "held", "dead_lettered")
 NOTICE_OUTCOMES = ("understood", "unreadable")
 ALLOWANCES = ("results_per_day",)
@@ -137,6 +138,20 @@ CIRRUS_TENANT_HALTED = Entry(
     "1 while a tenant makes no calls but a probe: auth (Cirrus refuses the token), setup (its External API settings "
     "are incomplete) or outage (Cirrus does not answer). auth and setup need a person; outage ends by itself.",
 )
+CIRRUS_CIRCUIT_STATE = Entry(
+    "cirrus_circuit_state",
+    "gauge",
+    ("tenant", "state"),
+    "1 for the state of the tenant's circuit in this process: closed (calls are made), open (none are), half_open "
+    "(one probe, and then calls in growing numbers). Not closed for minutes: cirrus_tenant_halted says why.",
+)
+RETRIES_DELAYED = Entry(
+    "retries_delayed_total",
+    "counter",
+    ("tenant",),
+    "Times that work had to wait because the tenant's budget of retries was spent; it is not lost, and no attempt is "
+    "counted. Rising: Cirrus fails a part of the calls; see cirrus_requests_total by status.",
+)
 OUTCOMES_PUBLISHED = Entry(
     "outcomes_published_total",
     "counter",
@@ -169,6 +184,13 @@ DEAD_LETTERS = Entry(
     ("reason",),
     "Messages that can never be read and went to the dead-letter queue. "
     "Each one is something the SIS said and nobody did: have it corrected and sent again.",
+)
+INTAKE_PAUSED = Entry(
+    "intake_paused",
+    "gauge",
+    ("reason",),
+    "1 while the intake takes no messages but a few at a time, because most of the last ones failed in this way. "
+    "What is in the queue stays there: have the sender corrected, or the adapter if it is wrong.",
 )
 TASKS_OPEN = Entry(
     "tasks_open",
@@ -249,6 +271,13 @@ BROKER_RECONNECTS = Entry(
     "counter",
     ("loop",),
     "New broker connections after the first. Rising steadily: heartbeats are lost or a proxy cuts idle connections.",
+)
+CONSUMER_WATCHDOG = Entry(
+    "consumer_watchdog_total",
+    "counter",
+    (),
+    "Times that the broker had messages and did not send them, and the intake took a new connection for it. "
+    "Rising: the broker loses consumers, as in a partition of its cluster; look at its log.",
 )
 LOOP_HEARTBEAT = Entry(
     "loop_heartbeat_timestamp_seconds",

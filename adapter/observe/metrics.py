@@ -88,11 +88,14 @@ class Metrics:
         self.cirrus_request_seconds = self._histogram(c.CIRRUS_REQUEST_SECONDS)
         self.cirrus_items = self._histogram(c.CIRRUS_ITEMS)
         self.cirrus_tenant_halted = self._gauge(c.CIRRUS_TENANT_HALTED)
+        self.cirrus_circuit_state = self._gauge(c.CIRRUS_CIRCUIT_STATE)
+        self.retries_delayed = self._counter(c.RETRIES_DELAYED)
         self.outcomes_published = self._counter(c.OUTCOMES_PUBLISHED)
         self.outbox_pending = self._plain_gauge(c.OUTBOX_PENDING)
         self.outbox_oldest = self._plain_gauge(c.OUTBOX_OLDEST)
         self.publish_failures = self._counter(c.PUBLISH_FAILURES)
         self.dead_letters = self._counter(c.DEAD_LETTERS)
+        self.intake_paused = self._gauge(c.INTAKE_PAUSED)
         self.tasks_open = self._gauge(c.TASKS_OPEN)
         self.cirrus_allowance_remaining = self._gauge(c.CIRRUS_ALLOWANCE_REMAINING)
         self.results_overdue = self._gauge(c.RESULTS_OVERDUE)
@@ -105,6 +108,7 @@ class Metrics:
         self.ledger_errors = self._counter(c.LEDGER_ERRORS)
         self.broker_connected = self._gauge(c.BROKER_CONNECTED)
         self.broker_reconnects = self._counter(c.BROKER_RECONNECTS)
+        self.consumer_watchdog = self._plain_counter(c.CONSUMER_WATCHDOG)
         self.loop_heartbeat = self._gauge(c.LOOP_HEARTBEAT)
         self.build_info = self._gauge(c.BUILD_INFO)
         registry.register(self)
@@ -137,13 +141,17 @@ class Metrics:
         self.next_unconfirmed_exam.expect(tenants)
         self.verdicts.expect(kinds, c.VERDICTS)
         self.cirrus_tenant_halted.expect(tenants, c.HALT_REASONS)
+        self.cirrus_circuit_state.expect(tenants, c.CIRCUIT_STATES)
+        self.retries_delayed.expect(tenants)
         self.cirrus_allowance_remaining.expect(tenants, c.ALLOWANCES)
         self.results_overdue.expect(tenants)
         self.results_deletion.expect(tenants)
         self.notices.expect(c.NOTICE_OUTCOMES)
         self.webhook_requests.expect(c.WEBHOOK_STATUSES)
         self.outcomes_published.expect(outcomes)
-        self.dead_letters.expect(dead_letter_reasons)
+        reasons = tuple(dead_letter_reasons)
+        self.dead_letters.expect(reasons)
+        self.intake_paused.expect(reasons)
         self.tasks_open.expect(task_kinds)
         self.broker_connected.expect(c.BROKER_LOOPS)
         self.broker_reconnects.expect(c.BROKER_LOOPS)
@@ -163,9 +171,12 @@ class Metrics:
                 yield family
 
     def _counter(self, entry: c.Entry) -> Labelled[Counter]:
+        return Labelled(self._plain_counter(entry), entry.labels, self._known)
+
+    def _plain_counter(self, entry: c.Entry) -> Counter:
         counter = Counter(c.PREFIX + entry.name, entry.help, entry.labels, registry=None)
         self._entries.append((entry, counter))
-        return Labelled(counter, entry.labels, self._known)
+        return counter
 
     def _histogram(self, entry: c.Entry) -> Labelled[Histogram]:
         histogram = Histogram(c.PREFIX + entry.name, entry.help, entry.labels, registry=None, buckets=entry.buckets)

@@ -38,8 +38,9 @@ class Reply:
 class OpsServer:
     """Serves the pages from threads of its own between `start` and `stop`.
 
-    `checks` are asked by /readyz, by name. /livez asks nothing but the heartbeats: were it to ask the
-    broker, the ledger or Cirrus, an outage there would restart a process that waits correctly.
+    `checks` are asked by /readyz, by name; so are `notes`, which are shown and leave a ready process ready.
+    /livez asks nothing but the heartbeats: were it to ask the broker, the ledger or Cirrus, an outage there would
+    restart a process that waits correctly.
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class OpsServer:
         heartbeats: Heartbeats,
         checks: Mapping[str, Check],
         *,
+        notes: Mapping[str, Check] | None = None,
         stall_after: float = STALL_AFTER,
     ) -> None:
-        pages = Pages(registry, heartbeats, checks, stall_after)
+        pages = Pages(registry, heartbeats, checks, notes or {}, stall_after)
         self._server = HttpServer(pages, host, port, name="ops-server", limits=Limits())
         self._host = host
 
@@ -75,11 +77,17 @@ class Pages:
     """The WSGI application behind the server."""
 
     def __init__(
-        self, registry: CollectorRegistry, heartbeats: Heartbeats, checks: Mapping[str, Check], stall_after: float
+        self,
+        registry: CollectorRegistry,
+        heartbeats: Heartbeats,
+        checks: Mapping[str, Check],
+        notes: Mapping[str, Check],
+        stall_after: float,
     ) -> None:
         self._registry = registry
         self._heartbeats = heartbeats
         self._checks = dict(checks)
+        self._notes = dict(notes)
         self._stall_after = stall_after
         self._checking = Lock()
 
@@ -122,12 +130,17 @@ class Pages:
         if not self._checking.acquire(timeout=CHECK_TURN):
             return _state(HTTPStatus.SERVICE_UNAVAILABLE, "an earlier check has not ended yet")
         try:
-            reasons = {name: reason for name, check in self._checks.items() if (reason := _ask(name, check))}
+            reasons, notes = _answers(self._checks), _answers(self._notes)
         finally:
             self._checking.release()
+        more = {"notes": notes} if notes else {}
         if reasons:
-            return _state(HTTPStatus.SERVICE_UNAVAILABLE, "not ready", {"failing": reasons})
-        return _state(HTTPStatus.OK, "ready")
+            return _state(HTTPStatus.SERVICE_UNAVAILABLE, "not ready", {"failing": reasons, **more})
+        return _state(HTTPStatus.OK, "ready", more)
+
+
+def _answers(checks: Mapping[str, Check]) -> dict[str, str]:
+    return {name: reason for name, check in checks.items() if (reason := _ask(name, check))}
 
 
 def _ask(name: str, check: Check) -> str | None:

@@ -207,3 +207,31 @@ class IntakeSettings(Section):
 
     future_tolerance_s: float = Field(default=300, ge=0, le=86_400)
     """Seconds that an event's time may lie in the future before the event is refused: clocks differ a little."""
+
+    brake_fewest: int = Field(default=20, ge=5, le=1_000_000)
+    """Messages after which the intake may pause because most of them failed in the same way. What it does not take
+    stays in the queue, instead of becoming a dead letter."""
+
+    brake_share: float = Field(default=0.5, ge=0.1, le=1)
+    """Part of the last messages that has to have failed in the same way."""
+
+    brake_window_s: float = Field(default=300, ge=1, le=86_400)
+    """Seconds after which a message no longer counts as one of the last."""
+
+    brake_pause_s: float = Field(default=60, ge=1, le=3600)
+    """Seconds of the first pause, after which a few messages are tried; each further pause is twice as long."""
+
+    brake_longest_s: float = Field(default=900, ge=1, le=86_400)
+    """Seconds of a pause, at most."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what the types alone cannot refuse."""
+        if self.brake_longest_s < self.brake_pause_s:
+            yield Fault("brake_longest_s", "it is shorter than brake_pause_s", "make it longer")
+
+
+class ProcessSettings(Section):
+    """The process itself."""
+
+    drain_s: float = Field(default=30, ge=1, le=600)
+    """Seconds that a stop may take to finish what is under way. Whoever stops it has to wait longer than that."""

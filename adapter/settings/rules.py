@@ -142,8 +142,19 @@ class PolicySettings(Section):
     retry_longest_s: float = Field(default=300, gt=0, le=3600)
     """Seconds between two tries, at most."""
 
+    retry_share: float = Field(default=0.2, ge=0, le=1)
+    """Retries for each fresh call, at most, over all work of the tenant: an outage must not multiply the calls. What
+    finds none left waits, urgent work first; nothing is lost."""
+
+    retries_per_second: float = Field(default=1, gt=0, le=1000)
+    """Retries that are granted in any case, for each second."""
+
     halt_probe_s: float = Field(default=30, ge=1, le=3600)
-    """Seconds between two probes while Cirrus refuses the token, its settings are incomplete, or it does not answer."""
+    """Seconds before the first probe when Cirrus refuses the token, its settings are incomplete, or it does not answer;
+    each further pause is twice as long. A token that has changed is tried at once."""
+
+    halt_longest_s: float = Field(default=120, ge=1, le=3600)
+    """Seconds between two probes, at most; where Cirrus asks for more (Retry-After), an hour at most."""
 
     def faults(self) -> Iterator[Fault]:
         """Yield what the types alone cannot refuse."""
@@ -155,6 +166,8 @@ class PolicySettings(Section):
             )
         if self.retry_longest_s < self.retry_first_s:
             yield Fault("retry_longest_s", "it is shorter than retry_first_s", "make it longer")
+        if self.halt_longest_s < self.halt_probe_s:
+            yield Fault("halt_longest_s", "it is shorter than halt_probe_s", "make it longer")
 
     def to_policy(self) -> Policy:
         """Return the policy in the domain's words."""
@@ -177,5 +190,8 @@ class PolicySettings(Section):
             external_attempts=self.external_attempts,
             retry_first=self.retry_first_s,
             retry_longest=self.retry_longest_s,
+            retry_share=self.retry_share,
+            retries_per_second=self.retries_per_second,
             halt_probe=self.halt_probe_s,
+            halt_longest=self.halt_longest_s,
         )

@@ -5,7 +5,13 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from adapter.settings.machinery import BrokerSettings, IntakeSettings, LedgerSettings, ObserveSettings
+from adapter.settings.machinery import (
+    BrokerSettings,
+    IntakeSettings,
+    LedgerSettings,
+    ObserveSettings,
+    ProcessSettings,
+)
 from adapter.settings.tenants import TenantSettings
 from adapter.settings.webhook import ReceiverSettings
 
@@ -24,6 +30,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     observe: ObserveSettings = Field(default_factory=ObserveSettings)
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
+    process: ProcessSettings = Field(default_factory=ProcessSettings)
     webhook: ReceiverSettings = Field(default_factory=ReceiverSettings)
     tenants: dict[Slug, TenantSettings] = Field(min_length=1)
 

@@ -87,10 +87,10 @@ class WebhookServer:
             raise
         _log.info("webhook listens", host=self._host, port=self.port)
 
-    def stop(self) -> bool:
-        """Take no more, store and answer what is there; return whether all of it was stored in time."""
+    def stop(self, seconds: float = STOP_SECONDS) -> bool:
+        """Take no more, store and answer what is there; return whether all of it was stored within `seconds`."""
         self._server.stop()
-        return self._writer.stop(STOP_SECONDS)
+        return self._writer.stop(min(seconds, STOP_SECONDS))
 
     def problem(self) -> str | None:
         """Say why notices cannot be taken, None when they can; a readiness check."""

@@ -34,6 +34,7 @@ from tests.contract.ledger_kit import (
     sitting,
     store,
 )
+from tests.services import proxy
 from tests.services.postgres import PostgresServer
 from tests.services.processes import wait_until
 
@@ -96,6 +97,47 @@ def test_a_stopped_server_is_waited_for(server_book: Book, postgres: PostgresSer
     assert store(ledger, EVENT, said("e2", scheduled("b"))) == ["duplicate", "applied"]
     ledger.record(claim, aggregate, [finding(sitting("a"), outcomes=(outcome("a"),))], POLICY, LEASE)
     assert server_book.status(sitting("a")) == "settled"
+
+
+def test_a_frozen_server_is_noticed(server_book: Book, postgres: PostgresServer) -> None:
+    """PostgreSQL that keeps its connections and answers nothing holds up no call; then the same worker goes on.
+
+    Neither libpq nor TCP would tell: the kernel of the other side still acknowledges.
+    """
+    ledger = server_book.worker()
+    database = server_book.database()
+    store(ledger, EVENT)
+    try:
+        with pytest.raises(LedgerUnavailable), database.transaction("test") as tx:  # noqa: PT012 - frozen in the middle
+            tx.connection.execute(sa.text(INSERT))
+            postgres.freeze()
+            tx.connection.execute(sa.text("SELECT 'late'"))
+        for call in (lambda: store(ledger, said("e2", scheduled("b"))), ledger.check):
+            with pytest.raises(LedgerUnavailable, match="check the database and its disk"):
+                call()
+    finally:
+        postgres.thaw()
+    assert store(ledger, EVENT, said("e2", scheduled("b"))) == ["duplicate", "applied"]
+    with database.transaction("test") as tx:
+        assert tx.connection.execute(sa.text("SELECT 'prompt'")).scalar_one() == "prompt"
+        assert tx.connection.execute(sa.text("SELECT count(*) FROM work WHERE tenant = 't'")).scalar_one() == 0
+
+
+def test_a_link_that_swallows_everything_is_noticed(postgres_url: str, postgres: PostgresServer) -> None:
+    """A half-open link, as behind a firewall that forgot the connection: the next one is a new one."""
+    with proxy.opened("127.0.0.1", postgres.port) as way:
+        book = Book(postgres_url.replace(f":{postgres.port}/", f":{way.port}/"))
+        book.timeout = 1.0
+        database = book.database()
+        with database.transaction("test") as tx:
+            tx.connection.execute(sa.text("SELECT 1"))
+        way.freeze()
+        with pytest.raises(LedgerUnavailable), database.transaction("test"):
+            pass
+        way.thaw()
+        with database.transaction("test") as tx:
+            assert tx.connection.execute(sa.text("SELECT 2")).scalar_one() == 2
+        book.close()
 
 
 def test_a_connection_that_is_cut_takes_its_transaction_with_it(server_book: Book) -> None:

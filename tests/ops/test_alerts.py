@@ -54,6 +54,7 @@ COMMANDS = {
 CLOSED = {
     ("bookings_unconfirmed", "horizon"): c.HORIZONS,
     ("cirrus_tenant_halted", "reason"): c.HALT_REASONS,
+    ("cirrus_circuit_state", "state"): c.CIRCUIT_STATES,
     ("loop_heartbeat_timestamp_seconds", "loop"): c.LOOPS,
     ("broker_connected", "loop"): c.BROKER_LOOPS,
     ("messages_handled_total", "outcome"): c.HANDLED_OUTCOMES,

@@ -71,6 +71,7 @@ def _settings(
         "retry_first_s": 0.1,
         "retry_longest_s": 1,
         "halt_probe_s": 1,
+        "halt_longest_s": 2,
         "pending_after_min": 0.02,
     }
     soon = {"quiet_s": 0.3, "quiet_longest_s": 2, "attendance_after_min": 0, "withdrawn_after_min": 0.01}

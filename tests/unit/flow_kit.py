@@ -119,6 +119,7 @@ class Deliverer:
     settled: list[Delivery] = field(default_factory=list)
     ticks: int = 0
     closed: bool = False
+    narrowed: list[int | None] = field(default_factory=list)
 
     def receive(self, max_messages: int, _wait: float, _gather: float) -> list[Delivery]:
         """Hand out up to so many."""
@@ -129,6 +130,10 @@ class Deliverer:
         """Take the acknowledgements."""
         self.settled += deliveries
         return 0
+
+    def narrow(self, prefetch: int | None) -> None:
+        """Note it."""
+        self.narrowed.append(prefetch)
 
     def tick(self) -> None:
         """Count."""

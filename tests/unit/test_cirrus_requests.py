@@ -277,6 +277,34 @@ def test_a_token_that_cannot_be_read_halts_the_tenant_only(trouble: Exception) -
         assert client.perform(steps.ActivateSchedule("S-1")) == Accepted(Done())
 
 
+def test_a_token_that_was_replaced_after_a_refusal_is_noticed() -> None:
+    """Only another token than the refused one is renewed: not the same one, and none that could not be sent (S14)."""
+    tokens = ["first"]
+    with staged(says(b"", 403)) as (_, url), calling(url, token=lambda: tokens[-1]) as client:
+        assert client.perform(steps.ActivateSchedule("S-1")) == Forbidden(403)
+        assert not client.renewed()
+        for given, renewed in (("two words", False), ("second", True), ("first", False)):
+            tokens.append(given)
+            assert client.renewed() is renewed
+
+
+def test_a_token_that_can_be_read_again_is_a_renewed_one() -> None:
+    """A secret that was away when it was needed is tried as soon as it is there; its absence is logged once."""
+    tokens: list[str | Exception] = [OSError("it is away")]
+
+    def token() -> str:
+        if isinstance(now := tokens[-1], Exception):
+            raise now
+        return now
+
+    with structlog.testing.capture_logs() as logs, staged() as (_, url), calling(url, token=token) as client:
+        assert client.perform(steps.ActivateSchedule("S-1")) == Forbidden(0)
+        assert [client.renewed() for _ in range(3)] == [False] * 3
+        tokens.append(TOKEN)
+        assert client.renewed()
+    assert [line["event"] for line in logs].count("the token cannot be read") == 1
+
+
 @pytest.mark.parametrize("token", ["", "two words", "line\r\nX-Evil: 1", "schlüssel"])
 def test_a_token_that_is_none_is_forbidden_without_a_call(token: str) -> None:
     """An empty or broken secret halts the tenant; it never becomes part of a request or an error text."""

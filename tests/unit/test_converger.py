@@ -110,12 +110,31 @@ def test_a_closed_gate_lets_one_probe_through(desk: Desk, closing: Callable[[Con
     assert len(running.exam.performed) == 1
     converger.turn()
     assert len(running.exam.performed) == 1
-    running.gate.answered()
+    running.gate.halt("auth", 0.0)
     for _ in range(100):
         converger.turn()
         if left(desk) == 0:
             break
     assert left(desk) == 0
+    assert running.halts == ["auth", None]
+
+
+def test_places_that_a_round_of_probes_does_not_use_are_given_back(
+    desk: Desk, closing: Callable[[Converger], Converger]
+) -> None:
+    """With less due than the ramp allows, the next round begins all the same."""
+    for claim in desk.ledger.claim(TENANT, 9, LEASE):
+        desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=LEASE)
+    running = busy(desk)
+    running.gate.halt("outage", 0.0)
+    for size in (1, 2):
+        assert running.gate.allows(8).claims == size
+        running.gate.answered()
+        running.gate.probe_over(size)
+    converger = closing(converging(running, 8))
+    converger.turn()
+    wait_until(lambda: left(desk) == 0, patience=PATIENCE, what="the only sitting is settled")
+    wait_until(lambda: turned(converger) and not running.gate.bars(probe=False), patience=PATIENCE, what="all is open")
 
 
 def test_a_probe_that_finds_nothing_due_may_be_repeated(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
@@ -174,12 +193,25 @@ def turned(converger: Converger) -> bool:
     return True
 
 
+def test_closing_waits_no_longer_than_it_may(desk: Desk) -> None:
+    """A call that does not come back holds up no stop; who asks again later hears that it has come back."""
+    running = busy(desk)
+    go = threading.Event()
+    running.exam.meanwhile = lambda _step: waiting_for(go)
+    converger = converging(running, 2)
+    converger.turn()
+    assert not converger.close(0.1)
+    go.set()
+    assert converger.close(PATIENCE)
+    assert left(desk) == 8
+
+
 def test_closing_finishes_what_is_under_way(desk: Desk) -> None:
     """A call that was begun is recorded before the process ends."""
     running = busy(desk)
     converger = converging(running, 2)
     converger.turn()
-    converger.close()
+    assert converger.close()
     assert len(running.exam.performed) == 2
     assert left(desk) == 8
     assert desk.ledger.renew_leases(LEASE) == 0

@@ -17,6 +17,7 @@ from adapter.broker import Delivery, Message, Topology
 from adapter.broker.confirms import Reason
 from adapter.broker.dead_letters import ERROR, PATH, REASON
 from adapter.errors import LedgerUnavailable
+from adapter.flow.brake import PROBE, BrakeRules
 from adapter.flow.intake import Batching, Intake
 from adapter.flow.reader import Reader
 from adapter.observe.heartbeats import Heartbeats
@@ -57,6 +58,7 @@ class Reception:
     beats: list[None] = field(default_factory=list)
     host: datetime = NOW
     """What the host takes for the present moment; the ledger's is `NOW`."""
+    brake: BrakeRules = field(default_factory=BrakeRules)
 
     def intake(self, size: int = 100) -> Intake:
         """Return the intake."""
@@ -74,6 +76,7 @@ class Reception:
             clock=lambda: self.host,
             nudge=lambda: self.nudges.append(None),
             stop=self.stop,
+            brake=self.brake,
         )
 
     def give(self, *messages: Delivery) -> None:
@@ -93,6 +96,10 @@ class Reception:
         """Return how many messages were counted with an outcome."""
         labels = {"event_type": event_type, "tenant": tenant, "outcome": outcome}
         return self.registry.get_sample_value("cirrus_adapter_messages_handled_total", labels)
+
+    def paused_by(self, reason: str) -> float | None:
+        """Return the gauge of the brake."""
+        return self.registry.get_sample_value("cirrus_adapter_intake_paused", {"reason": reason})
 
     def _beat(self) -> float:
         self.beats.append(None)
@@ -278,6 +285,59 @@ def test_a_dead_letter_is_buried_under_one_id(reception: Reception) -> None:
         intake.turn()
     first, second = reception.printer.printed
     assert first.id == second.id
+
+
+def test_a_flood_of_one_failure_is_left_in_the_queue(reception: Reception) -> None:
+    """What made it too much is buried, the rest is given back; good messages among it are stored."""
+    reception.brake = BrakeRules(fewest=20, pause=60)
+    given = [delivery(event(n, data={} if n != 30 else {"title": "x"})) for n in range(1, 101)]
+    reception.give(*given)
+    intake = reception.intake()
+    intake.turn()
+    assert reception.buried() == [("bad-data", "$.data.title")] * 20
+    assert reception.deliverer.settled == [*given[:20], given[29]]
+    assert reception.stored() == ["e30"]
+    assert (reception.deliverer.closed, reception.deliverer.narrowed) == (True, [PROBE])
+    assert reception.paused_by("bad-data") == 1
+    assert intake.paused == (
+        "paused because most messages fail as bad-data; some are tried in 60 s; the rest waits in the queue"
+    )
+
+
+def test_a_paused_intake_takes_nothing_and_then_a_few(reception: Reception) -> None:
+    """The loop goes on turning and the connection for dead letters is kept; a good probe ends the pause."""
+    reception.brake = BrakeRules(fewest=20, pause=60)
+    reception.give(*(delivery(event(n, data={})) for n in range(1, 21)))
+    intake = reception.intake()
+    intake.turn()
+    reception.give(*(delivery(event(n)) for n in range(21, 41)))
+    intake.turn()
+    assert (len(reception.deliverer.waiting), reception.printer.ticks) == (20, 1)
+    assert isinstance(reception.stop, Unhurried)
+    assert reception.stop.waited == [1.0]
+    reception.host += timedelta(seconds=60)
+    intake.turn()
+    assert len(reception.stored()) == PROBE
+    assert (intake.paused, reception.paused_by("bad-data")) == (None, 0)
+    assert reception.deliverer.narrowed == [PROBE, None]
+    intake.turn()
+    assert len(reception.stored()) == 20
+
+
+def test_a_probe_that_fails_is_buried_and_the_pause_goes_on(reception: Reception) -> None:
+    """The head of the queue moves on, or what was sent after the correction would never be reached."""
+    reception.brake = BrakeRules(fewest=20, pause=60)
+    reception.give(*(delivery(event(n, data={})) for n in range(1, 41)))
+    intake = reception.intake()
+    intake.turn()
+    reception.give(*(delivery(event(n, data={})) for n in range(21, 41)))
+    reception.host += timedelta(seconds=60)
+    intake.turn()
+    assert len(reception.buried()) == 20 + PROBE
+    assert intake.paused is not None
+    assert "in 120 s" in intake.paused
+    intake.turn()
+    assert len(reception.buried()) == 20 + PROBE
 
 
 def test_closing_says_goodbye_on_both_connections(reception: Reception) -> None:

@@ -34,7 +34,7 @@ class Turning:
         turn = next(self._turns, None)
         if turn is None:
             self.stop.set()
-            raise LedgerUnavailable("the end of the test")
+            raise RuntimeError("the end of the test")
         turn()
 
     def _count(self) -> float:
@@ -70,7 +70,8 @@ def test_no_error_ends_it(error: Exception) -> None:
     """After any error there is a pause and then the next turn."""
     turning = Turning(failing(error), fine)
     turning.run()
-    assert (turning.beats, turning.stop.waited[0]) == (1, FIRST_PAUSE)
+    waits = isinstance(error, LedgerUnavailable | BrokerUnavailable)
+    assert (turning.beats, turning.stop.waited[0]) == (1 + waits, FIRST_PAUSE)
 
 
 def test_pauses_double_up_to_a_bound_and_start_anew() -> None:
@@ -82,9 +83,16 @@ def test_pauses_double_up_to_a_bound_and_start_anew() -> None:
     assert turning.stop.waited[:9] == expected
 
 
-def test_only_good_turns_beat() -> None:
-    """A loop that fails for good is seen as stalled."""
-    turning = Turning(fine, failing(LedgerUnavailable("away")), fine, failing(RuntimeError("a mistake")))
+def test_a_loop_that_fails_for_good_does_not_beat() -> None:
+    """It is seen as stalled, and the process is restarted."""
+    turning = Turning(fine, failing(RuntimeError("a mistake")), fine, failing(LedgerConflict("busy")))
+    turning.run()
+    assert turning.beats == 2
+
+
+def test_a_loop_that_waits_for_the_ledger_or_the_broker_beats() -> None:
+    """An outage of either is waited for: a restart would help nobody, and the start would fail."""
+    turning = Turning(failing(LedgerUnavailable("away")), failing(BrokerUnavailable("away")))
     turning.run()
     assert turning.beats == 2
 

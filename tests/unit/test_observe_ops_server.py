@@ -36,10 +36,12 @@ class World:
             "ledger": lambda: self.reasons["ledger"],
             "broker": lambda: self.reasons["broker"],
         }
+        self.note: str | None = None
 
     def server(self) -> OpsServer:
         """Return a server that has not been started."""
-        return OpsServer("127.0.0.1", 0, self.registry, self.beats, self.checks, stall_after=60)
+        notes = {"intake": lambda: self.note}
+        return OpsServer("127.0.0.1", 0, self.registry, self.beats, self.checks, notes=notes, stall_after=60)
 
 
 @pytest.fixture
@@ -107,6 +109,17 @@ def test_ready_when_every_check_passes(server: OpsServer) -> None:
     status, headers, body = ask(server, "/readyz")
     assert (status, headers["Content-Type"]) == (200, "application/json")
     assert json.loads(body) == {"status": "ready"}
+
+
+def test_a_note_leaves_a_ready_process_ready(world: World, server: OpsServer) -> None:
+    """What operators should know is shown by /readyz, with 200 and with 503."""
+    world.note = "paused because most messages fail as bad-data"
+    status, _, body = ask(server, "/readyz")
+    assert (status, json.loads(body)) == (200, {"status": "ready", "notes": {"intake": world.note}})
+    world.reasons["ledger"] = "away"
+    status, _, body = ask(server, "/readyz")
+    shown = {"status": "not ready", "failing": {"ledger": "away"}, "notes": {"intake": world.note}}
+    assert (status, json.loads(body)) == (503, shown)
 
 
 def test_not_ready_names_the_failing_check(world: World, server: OpsServer) -> None:

@@ -31,7 +31,7 @@ from adapter.domain.records import Aggregate
 from adapter.domain.steps import ActivateSchedule, Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure
 from adapter.errors import LeaseLost, LedgerUnavailable
-from adapter.flow.gate import OUTAGE_AFTER
+from adapter.flow.gate import OUTAGE_AFTER, Gate, Permit
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import MOST_ROUNDS
 from adapter.ledger.work import Claim
@@ -225,7 +225,7 @@ def test_a_gate_that_closes_stops_the_passes_under_way(desk: Desk) -> None:
 
 
 def test_several_failures_are_an_outage(desk: Desk) -> None:
-    """Cirrus down closes the gate for everybody; one answer opens it."""
+    """Cirrus down closes the gate for everybody; the answer to a probe opens it."""
     running = office(desk, scripted(Plan(steps=(read(),))))
     for _ in range(OUTAGE_AFTER):
         running.exam.answers = [Failing(503)]
@@ -233,8 +233,37 @@ def test_several_failures_are_an_outage(desk: Desk) -> None:
         desk.clock.advance(3600)
     assert running.halts == ["outage"]
     assert running.gate.allows(5).claims == 0
-    running.gate.answered()
+    running.gate.halt("outage", 0.0)
+    assert running.gate.allows(5).probe
+    replace(running.passes, handlers={HANDLER.kind: scripted(Plan(steps=(read(),)), Plan())}).run(
+        claimed(desk), probe=True
+    )
     assert running.halts == ["outage", None]
+
+
+def test_a_pause_that_a_failing_cirrus_asks_for_is_kept_by_the_gate(desk: Desk) -> None:
+    """Retry-After of a 503 says when to probe."""
+    seconds = [0.0]
+    running = office(desk, scripted(Plan(steps=(read(),))))
+    gate = Gate(lambda: seconds[0], lambda _cause: None)
+    passes = replace(running.passes, tenancy=replace(running.passes.tenancy, gate=gate))
+    for _ in range(OUTAGE_AFTER):
+        running.exam.answers = [Failing(503, 900)]
+        passes.run(claimed(desk))
+        desk.clock.advance(3600)
+    seconds[0] = 899
+    assert gate.allows(5) == Permit(0)
+    seconds[0] = 900
+    assert gate.allows(5) == Permit(1, probe=True)
+
+
+def test_beside_a_probe_no_other_pass_calls(desk: Desk) -> None:
+    """A pass that was under way when the gate shut stays off Cirrus until the probe has found out."""
+    running = office(desk, scripted(Plan(steps=(read("1"),))))
+    running.gate.halt("auth", 0.0)
+    assert running.gate.allows(5).probe
+    run(running)
+    assert (running.exam.performed, due_in(desk), attempts(desk)) == ([], 0, 0)
 
 
 def test_what_was_never_sent_says_nothing_of_cirrus(desk: Desk) -> None:

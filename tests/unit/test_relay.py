@@ -157,7 +157,7 @@ def test_closing_publishes_what_is_left(desk: Desk, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(publish, "BATCH", 2)
     tell(desk, *(f"b{n}" for n in range(5)))
     printer = Printer()
-    relay(desk, printer).close()
+    assert relay(desk, printer).close()
     assert (len(printer.printed), pending(desk), printer.closed) == (5, 0, True)
 
 
@@ -166,9 +166,22 @@ def test_closing_does_not_last_for_ever(desk: Desk, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(publish, "BATCH", 2)
     tell(desk, *(f"b{n}" for n in range(5)))
     for printer in (Printer(), Printer(failing=lambda _batch, _message: "timeout")):
-        relay(desk, printer).close(seconds=0.0)
+        assert not relay(desk, printer).close(seconds=0.0)
         assert (len(printer.batches), printer.closed) == (1, True)
     assert pending(desk) == 3
+
+
+def test_closing_tells_of_what_the_broker_never_took(desk: Desk) -> None:
+    """What stepped back after a failure is not due now, and all the same it is not published."""
+    tell(desk, "b1")
+    taken = [False]
+    printer = Printer(failing=lambda _batch, _message: None if taken[0] else "timeout")
+    running = relay(desk, printer)
+    assert not running.publish_batch()
+    assert not running.close()
+    desk.clock.advance(STEP_BACK.total_seconds())
+    taken[0] = True
+    assert running.close()
 
 
 def test_closing_without_a_ledger_still_says_goodbye(desk: Desk) -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from tests.unit.settings_kit import BASE, TENANT, UNI, refused, without, written
 
-KEYS_OF_INTAKE = "the keys here are future_tolerance_s"
+KEYS_OF_INTAKE = (
+    "the keys here are future_tolerance_s, brake_fewest, brake_share, brake_window_s, brake_pause_s, brake_longest_s"
+)
 ELSE = "remove it, or see the reference of settings for its name"
 MODES = "it must be 'at_once' or 'before_start'"
 TOKEN = "set token_file to the name of a file that holds it, or token itself"
@@ -26,6 +28,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("[broker]\nprefech = 5", "broker.prefech: there is no such setting; did you mean prefetch?"),
         ("[intake]\nxyz = 5", f"intake.xyz: there is no such setting; {KEYS_OF_INTAKE}"),
+        ("[intake]\nbrake_longest_s = 30", "intake.brake_longest_s: it is shorter than brake_pause_s; make it longer"),
         ("[brokr]\nurl = 'x'", "brokr: there is no such setting; did you mean broker?"),
         ("[broker]\nprefetch = 'many'", "broker.prefetch: it is not a whole number; correct it in the file"),
         ("[broker]\nprefetch = 0", "broker.prefetch: it must be at least 1; correct it in the file"),
@@ -151,6 +154,7 @@ def test_each_variable_that_is_not_understood_has_its_line(name: str, value: str
                 " activate earlier, or Cirrus freezes the exam before its candidates see it"
             ),
         ),
+        ("POLICY__HALT_LONGEST_S", "20", "policy.halt_longest_s: it is shorter than halt_probe_s; make it longer"),
         ("POLICY__RETRY_LONGEST_S", "0.5", "policy.retry_longest_s: it is shorter than retry_first_s; make it longer"),
         (
             "MAPPING__ASSESSMENTS",
