@@ -105,6 +105,7 @@ class ConsumerEnd:
         self._process = process
         self._epoch = 0
         self._tags = 0
+        self._narrowed: int | None = None
 
     def receive(self, max_messages: int, wait: float, gather: float) -> list[Delivery]:
         """Return some messages, or nothing after `wait` seconds."""
@@ -142,6 +143,10 @@ class ConsumerEnd:
         if self._broker.is_away():
             self._end()
 
+    def narrow(self, prefetch: int | None) -> None:
+        """Be handed fewer messages from now on, or as many as before."""
+        self._narrowed = prefetch
+
     def close(self) -> None:
         """Give back what is not acknowledged."""
         self._end()
@@ -168,7 +173,7 @@ class ConsumerEnd:
         broker = self._broker
         held = sum(1 for epoch, _ in broker.unacked if epoch == self._epoch)
         batch: list[Delivery] = []
-        while broker.ready and len(batch) < min(most, self._prefetch - held):
+        while broker.ready and len(batch) < min(most, (self._narrowed or self._prefetch) - held):
             waiting = broker.ready.popleft()
             self._tags += 1
             broker.unacked[self._epoch, self._tags] = waiting

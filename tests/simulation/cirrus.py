@@ -11,7 +11,7 @@ from random import Random
 
 from adapter.domain.answers import Answer, Failing, Forbidden, Garbled, NoAnswer, Throttled, Unreachable
 from adapter.domain.steps import Step
-from tests.simulation.scheduler import Killed, Process, Scheduler
+from tests.simulation.scheduler import NEVER, Killed, Process, Scheduler
 from tests.unit.pure_cirrus import PureCirrus, candidates_of
 
 
@@ -80,6 +80,15 @@ class PlatformEnd:
     def __init__(self, cirrus: Cirrus, process: Process) -> None:
         """Stand between a process and the service."""
         self._cirrus, self._process = cirrus, process
+        self._refused_at = NEVER
+
+    def renewed(self) -> bool:
+        """Tell whether there is another token than the one that was refused: there is, when the span is over."""
+        return self._refused_at < NEVER and not self._is_refused()
+
+    def _is_refused(self) -> bool:
+        now = self._cirrus.scheduler.now
+        return any(start <= now < end for start, end in self._cirrus.trouble.forbidden)
 
     def perform(self, step: Step) -> Answer:
         """Send, wait, and return what came back."""
@@ -120,7 +129,8 @@ class PlatformEnd:
         now = cirrus.scheduler.now
         if any(start <= now < end for start, end in trouble.down):
             return Failing(503)
-        if any(start <= now < end for start, end in trouble.forbidden):
+        if self._is_refused():
+            self._refused_at = now
             return Forbidden(401)
         if cirrus.strikes("failing before", trouble.failing_before):
             return Failing(502)
