@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from adapter.domain.answers import Phrase, Remark
+from adapter.domain.quotes import plain
 
 LONGEST_TEXT = 300
 MOST_REMARKS = 1000
@@ -128,7 +129,6 @@ TEXTS: tuple[tuple[Phrase, re.Pattern[str]], ...] = tuple(
 _BRACKETS = re.compile(r"\[([^\[\]]{0,500})\]")
 _SECRET = re.compile(r"\S*@\S+|(https?:/)?/\S*session=\S*|https?://\S+", re.IGNORECASE)
 _LEADING_CODE = re.compile(r"\(?(\d{3,4})\)?(\s*[:.\u2013-]\s*|$)")
-_STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "`": "'", "\u201c": '"', "\u201d": '"'})
 
 _TEXT_KEYS = ("error", "message", "reason", "description", "errormessage", "text")
 _CODE_KEYS = ("code", "errorcode", "errornumber")
@@ -153,7 +153,7 @@ def read_remarks(payload: object) -> tuple[Remark, ...]:
 
 def read_remark(text: str, code: int | None = None, about: tuple[str, ...] = ()) -> Remark:
     """Return what one error text or number means; ids in square brackets become what it is about."""
-    said = " ".join(text.translate(_STRAIGHT).split())
+    said = plain(text)
     if code is None and (leading := _LEADING_CODE.match(said)) is not None and int(leading[1]) in CODES:
         code, said = int(leading[1]), said[leading.end() :]
     named = tuple(masked(name.strip()) for name in _BRACKETS.findall(said) if name.strip())

@@ -3,6 +3,7 @@
 from adapter.domain.handler import Handler
 from adapter.domain.records import SITTING
 from handlers import said
+from handlers.people import people
 from handlers.sittings.events import BookingCancelled, ExamBooked, ExamCancelled, ExamRebooked, ExamScheduled
 from handlers.sittings.plan import plan
 from handlers.sittings.report import report
@@ -33,4 +34,5 @@ HANDLER = Handler(
     translate=translate,
     plan=plan,
     report=report,
+    people=people,
 )
