@@ -26,7 +26,7 @@ run: $(VENV)/.runtime ## the adapter itself; CONFIG=... or CIRRUS_ADAPTER_CONFIG
 test: $(VENV)/.dev ## all tests; starts its own RabbitMQ and PostgreSQL unless the environment names some
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.dev ## linters, types, architecture, alert rules, deployment files
+check: $(VENV)/.dev ## linters, types, architecture, alert rules, deployment files, known vulnerabilities
 	@$(MAKE) --jobs=2 --output-sync=target $(CHECKS)
 
 bench: $(VENV)/.dev ## bookings per second and calls per booking beside a plain consumer; BENCH_FLAGS=--help
@@ -52,6 +52,7 @@ check-docs:    ; $(call step,generated pages) $(BIN)/cirrus-adapter docs --check
 check-rules:   ; $(call step,promtool)      .ci/promtool
 check-yaml:    ; $(call step,yamllint)      $(BIN)/yamllint --strict -c deploy/.yamllint.yaml deploy
 check-docker:  ; $(call step,hadolint)      $(BIN)/hadolint deploy/docker/Dockerfile
+check-audit:   ; $(call step,pip-audit)     .ci/audit $(BIN)/pip-audit $(PINS)/runtime.txt
 check-compose: ; $(call step,compose)       $(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose/compose.yaml
 
 step = @echo "== $(1)";
