@@ -10,7 +10,7 @@ from adapter.broker.consumer import Consumer
 from adapter.broker.dead_letters import bare, dead_letter
 from adapter.broker.messages import Delivery, Message
 from adapter.broker.publisher import Publisher
-from adapter.broker.topology import Topology, declare, verify
+from adapter.broker.topology import Topology, declare, ready, verify
 
 __all__ = [
     "Consumer",
@@ -25,5 +25,6 @@ __all__ = [
     "bare",
     "dead_letter",
     "declare",
+    "ready",
     "verify",
 ]

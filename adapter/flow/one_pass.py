@@ -141,7 +141,7 @@ class Passes:
 
     def _perform(self, handler: Handler, aggregate: Aggregate, step: Step, now: Callable[[], datetime]) -> Receipt:
         asked = now()
-        answer = without_people(self.tenancy.platform.perform(step), partial(handler.people, aggregate))
+        answer = without_people(self.tenancy.platform.perform(step), partial(handler.private, aggregate))
         verdict = judge(answer, step, aggregate.attempt, self.tenancy.policy)
         self._settle_allowance(step, answer)
         self._tell_gate(step, answer, verdict)

@@ -28,5 +28,5 @@ HANDLER = Handler(
     translate=translate,
     plan=plan,
     report=report,
-    people=people,
+    private=people,
 )

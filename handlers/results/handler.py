@@ -26,5 +26,5 @@ HANDLER = Handler(
     plan=plan,
     report=report,
     hear=hear,
-    people=people,
+    private=people,
 )

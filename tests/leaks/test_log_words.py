@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+import sqlalchemy as sa
 import structlog
 
 from adapter.errors import LedgerOutdated
@@ -76,6 +77,18 @@ def test_foreign_lines_keep_numbers_only(template: str, arguments: tuple[object,
         (handler,) = [each for each in logging.getLogger().handlers if isinstance(each, LineHandler)]
         handler.handle(logging.LogRecord("someone", logging.WARNING, "x.py", 1, template, arguments, None))
     assert json.loads(written.getvalue())["event"] == said
+
+
+def test_the_rows_of_the_database_are_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLAlchemy at its loudest writes each row that it reads; none of it comes through."""
+    with logged() as written:
+        for name in ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.engine.Engine"):
+            monkeypatch.setattr(logging.getLogger(name), "level", logging.DEBUG)
+        engine = sa.create_engine("sqlite://")
+        with engine.connect() as connection:
+            connection.execute(sa.text("SELECT :name"), {"name": NAME}).all()
+        engine.dispose()
+    assert written.getvalue() == ""
 
 
 def test_no_other_library_speaks_below_warning() -> None:
