@@ -14,9 +14,9 @@ CHECKS := $(shell sed -n 's/^\(check-[a-z]*\):.*/\1/p' $(firstword $(MAKEFILE_LI
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: demo run test check bench chaos docs pins
+.PHONY: demo run test check bench chaos mutants docs pins
 demo: $(VENV)/.runtime ## a day at a small university against a simulated Cirrus; needs no broker and no account
 	@$(BIN)/cirrus-adapter demo
 
@@ -34,6 +34,9 @@ bench: $(VENV)/.dev ## bookings per second and calls per booking beside a plain 
 
 chaos: $(VENV)/.dev ## kills the worker again and again, and compares with a calm run
 	@$(BIN)/python -m pytest tests/chaos
+
+mutants: $(VENV)/.dev ## change decisions one by one and see whether the tests notice; takes long; MUTANTS_FLAGS
+	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python .ci/mutants $(BIN)/mutmut $(MUTANTS_FLAGS)
 
 docs: $(VENV)/.runtime ## write the generated pages anew
 	@$(BIN)/cirrus-adapter docs --write

@@ -23,8 +23,8 @@ class Rudeness:
     status: int
     text: str
     about: str = ""
-    times: int = 1
     content_type: str = "application/json"
+    times: int = 1
 
 
 @dataclass
