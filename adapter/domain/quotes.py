@@ -76,16 +76,19 @@ class _Quotes:
         )
 
     def masked(self, remark: Remark) -> Remark:
-        return replace(remark, text=self._without_cut(self._whole.sub(MASK, remark.text)))
+        *parts, last = self._whole.sub(MASK, remark.text).split(MASK)
+        rest = self._without_cut(last)
+        kept = [self._without_cut(part) for part in parts]
+        return replace(remark, text=MASK.join([*kept, rest if rest == last else f"{rest}{MASK}"]))
 
     def _without_cut(self, text: str) -> str:
-        """Mask what is left of a quote at the end of a text that was too long to be kept whole."""
+        """Leave out what is left of a quote at the end of a text, where it was cut or went on with a mask."""
         folded = text.lower()
         for form in self._forms:
             for length in range(len(form) - 1, SHORTEST_CUT - 1, -1):
                 start = len(text) - length
                 if folded.endswith(form[:length].lower()) and not text[start - 1 : start].isalnum():
-                    return text[:start] + MASK
+                    return text[:start]
         return text
 
 
