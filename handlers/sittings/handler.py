@@ -15,7 +15,7 @@ def _private(aggregate: Aggregate) -> frozenset[str]:
     """Return who is in a sitting, and the code that opens it."""
     sitting = SittingView.of(aggregate.root)
     pin: str | None = sitting.timetable.data["pin"] if sitting is not None else None
-    return people(aggregate) | ({pin} if pin else frozenset())
+    return people(aggregate) | frozenset({pin} if pin else ())
 
 
 HANDLER = Handler(
