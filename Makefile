@@ -14,9 +14,9 @@ CHECKS := $(shell sed -n 's/^\(check-[a-z]*\):.*/\1/p' $(firstword $(MAKEFILE_LI
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: demo run test check bench chaos fuzz docs pins
+.PHONY: demo run test check bench chaos fuzz mutants docs pins
 demo: $(VENV)/.runtime ## a day at a small university against a simulated Cirrus; needs no broker and no account
 	@$(BIN)/cirrus-adapter demo
 
@@ -26,7 +26,7 @@ run: $(VENV)/.runtime ## the adapter itself; CONFIG=... or CIRRUS_ADAPTER_CONFIG
 test: $(VENV)/.dev ## all tests; starts its own RabbitMQ and PostgreSQL unless the environment names some
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.dev ## linters, types, architecture, alert rules, deployment files
+check: $(VENV)/.dev ## linters, types, architecture, alert rules, deployment files, known vulnerabilities
 	@$(MAKE) --jobs=2 --output-sync=target $(CHECKS)
 
 bench: $(VENV)/.dev ## bookings per second and calls per booking beside a plain consumer; BENCH_FLAGS=--help
@@ -37,6 +37,9 @@ chaos: $(VENV)/.dev ## breaks every part of it for ten minutes, and classes ever
 
 fuzz: $(VENV)/.dev ## millions of hostile inputs; FUZZ_FLAGS=--help
 	@$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
+
+mutants: $(VENV)/.dev ## change decisions one by one and see whether the tests notice; takes long; MUTANTS_FLAGS
+	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python .ci/mutants $(BIN)/mutmut $(MUTANTS_FLAGS)
 
 docs: $(VENV)/.runtime ## write the generated pages anew
 	@$(BIN)/cirrus-adapter docs --write
@@ -55,6 +58,7 @@ check-docs:    ; $(call step,generated pages) $(BIN)/cirrus-adapter docs --check
 check-rules:   ; $(call step,promtool)      .ci/promtool
 check-yaml:    ; $(call step,yamllint)      $(BIN)/yamllint --strict -c deploy/.yamllint.yaml deploy
 check-docker:  ; $(call step,hadolint)      $(BIN)/hadolint deploy/docker/Dockerfile
+check-audit:   ; $(call step,pip-audit)     .ci/audit $(BIN)/pip-audit $(PINS)/runtime.txt
 check-compose: ; $(call step,compose)       $(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose/compose.yaml
 
 step = @echo "== $(1)";

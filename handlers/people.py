@@ -5,13 +5,14 @@ by the person's sequence), and in passing by bookings (facet `mention`, guarded 
 booking's sequence counts bookings). The newer of the two by time is what holds.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from adapter.domain.envelope import Envelope
 from adapter.domain.mapping import IdMapping, Unmappable
 from adapter.domain.policy import Policy
-from adapter.domain.records import CANDIDATE, Change, Record, Ref
+from adapter.domain.records import CANDIDATE, Aggregate, Change, Record, Ref
 from adapter.domain.steps import Profile
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Rank, Statement, utc_time
@@ -78,6 +79,22 @@ def person_of(record: Record) -> Statement | None:
     if own.data == mention.data:
         return own if own.since.time <= mention.since.time else mention
     return own if own.version.time >= mention.version.time else mention
+
+
+def texts_of(record: Record) -> frozenset[str]:
+    """Return the names and addresses of a candidate, as the SIS says them and as Cirrus was seen to hold them."""
+    said = [record.data(facet) or {} for facet in (PERSON, MENTION)]
+    seen: Mapping[str, Any] = record.confirmed.get("seen") or {}
+    values = {each.get(name) for each in said for name in ("first", "last", "mail")}
+    values |= {seen.get(name) for name in ("first_name", "last_name", "mail")}
+    return frozenset(value for value in values if value)
+
+
+def people(aggregate: Aggregate) -> frozenset[str]:
+    """Return the names and addresses of everybody in an aggregate."""
+    near = (aggregate.root, *aggregate.members, *aggregate.related.values())
+    texts = [texts_of(record) for record in near if record is not None and record.ref.kind == CANDIDATE]
+    return frozenset[str]().union(*texts)
 
 
 def withdrawal(record: Record) -> Statement | None:

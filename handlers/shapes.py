@@ -130,7 +130,7 @@ class BookingCancelled(_Booking):
 class LaunchLinkIssued(_Booking):
     """The candidate's personal link to the exam: a bearer secret, on a routing key of its own."""
 
-    launchUrl: str  # noqa: N815 - the contract's spelling
+    launchUrl: str = Field(repr=False)  # noqa: N815 - the contract's spelling
 
 
 class AttendanceRecorded(_Booking):
@@ -150,11 +150,11 @@ class Result(_Shape):
 
     state: Literal["completed", "notSubmitted"]
     pass_: Literal["passed", "failed", "unknown"] = Field(alias="pass")
-    score: float | None
+    score: float | None = Field(repr=False)
     """As Cirrus gives it, in percent as far as it is known."""
-    rawScore: float | None  # noqa: N815 - the contract's spelling
-    maxRawScore: float | None  # noqa: N815 - the contract's spelling
-    grade: str | None
+    rawScore: float | None = Field(repr=False)  # noqa: N815 - the contract's spelling
+    maxRawScore: float | None = Field(repr=False)  # noqa: N815 - the contract's spelling
+    grade: str | None = Field(repr=False)
     testDate: AwareDatetime | None  # noqa: N815 - the contract's spelling
     resultDate: AwareDatetime | None  # noqa: N815 - the contract's spelling
     attempt: int | None
@@ -165,7 +165,7 @@ class Result(_Shape):
 class Previous(_Shape):
     """What was told before."""
 
-    score: float | None
+    score: float | None = Field(repr=False)
     pass_: Literal["passed", "failed", "unknown"] = Field(alias="pass")
 
 

@@ -6,7 +6,7 @@ from adapter.app.builder import Builder
 from adapter.app.clock import utc_now, worker_name
 from adapter.app.host import Host
 from adapter.app.ledger import open_database, open_ledger
-from adapter.broker import declare
+from adapter.broker import ready
 from adapter.domain.handler import Handler
 from adapter.flow.process import App
 from adapter.settings import Settings
@@ -16,8 +16,8 @@ __all__ = ["Host", "build", "build_webhook", "open_database", "open_ledger", "ut
 
 
 def build(settings: Settings, handlers: Sequence[Handler]) -> App:
-    """Declare the queues and exchanges and wire one process; nothing is started yet."""
-    declare(settings.broker.read_url(), settings.broker.topology())
+    """See to the queues and exchanges and wire one process; nothing is started yet."""
+    ready(settings.broker.read_url(), settings.broker.topology())
     return App(Builder(settings, handlers, Host()).wiring(), drain=settings.process.drain_s)
 
 

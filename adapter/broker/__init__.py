@@ -11,7 +11,7 @@ from adapter.broker.dead_letters import bare, dead_letter
 from adapter.broker.link import loses_unacked
 from adapter.broker.messages import Delivery, Message
 from adapter.broker.publisher import Publisher
-from adapter.broker.topology import Topology, declare, verify
+from adapter.broker.topology import Topology, declare, ready, verify
 
 __all__ = [
     "Consumer",
@@ -27,5 +27,6 @@ __all__ = [
     "dead_letter",
     "declare",
     "loses_unacked",
+    "ready",
     "verify",
 ]

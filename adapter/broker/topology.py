@@ -100,6 +100,16 @@ def declare(url: str, topology: Topology) -> None:
         _prove_dead_letters(url, topology)
 
 
+def ready(url: str, topology: Topology) -> None:
+    """Have everything there: declared, or, for a user who may not configure anything, found there by `verify`."""
+    try:
+        declare(url, topology)
+    except TopologyError as error:
+        if _code(error.__cause__) != _ACCESS_REFUSED:
+            raise
+        verify(url, topology)
+
+
 def verify(url: str, topology: Topology) -> None:
     """Check that everything is there, with our arguments, and change nothing.
 
@@ -231,5 +241,5 @@ def _problem(error: Exception) -> str:
             return f"was refused by the broker ({describe(error)})"
 
 
-def _code(error: Exception) -> int:
+def _code(error: BaseException | None) -> int:
     return int(getattr(error, "reply_code", None) or 0)

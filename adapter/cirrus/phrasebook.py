@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, cast
 
 from adapter.domain.answers import Phrase, Remark
+from adapter.domain.quotes import plain
 
 LONGEST_TEXT = 300
 LONGEST_READ = 1000
@@ -140,7 +141,6 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _LEADING_CODE = re.compile(r"\(?(\d{3,4})\)?(\s*[:.\u2013-]\s*|$)")
-_STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "`": "'", "\u201c": '"', "\u201d": '"'})
 
 _TEXT_KEYS = ("error", "message", "reason", "description", "errormessage", "text")
 _CODE_KEYS = ("code", "errorcode", "errornumber")
@@ -166,7 +166,7 @@ def _worded(payload: object) -> Iterator[Remark]:
 
 def read_remark(text: str, code: int | None = None, about: tuple[str, ...] = ()) -> Remark:
     """Return what one error text or number means; ids in square brackets become what it is about."""
-    said = " ".join(text[:LONGEST_LISTED].translate(_STRAIGHT).split())
+    said = plain(text[:LONGEST_LISTED])
     if code is None and (leading := _LEADING_CODE.match(said)) is not None and int(leading[1]) in CODES:
         code, said = int(leading[1]), said[leading.end() :]
     named = tuple(masked(name.strip()) for name in _BRACKETS.findall(said) if name.strip())

@@ -1,7 +1,9 @@
 """The command line: one file per command or group of commands, all registered here, one line each."""
 
+import sys
 from typing import Annotated
 
+import structlog
 import typer
 
 from adapter import __version__
@@ -19,9 +21,12 @@ from adapter.cli import (
     topology,
     webhook,
 )
-from adapter.cli.console import Commands, put
+from adapter.cli.console import Commands, Exit, put
 from adapter.cli.demo import command as demo
 from adapter.cli.results import command as results
+from adapter.observe.logging import configure
+
+_log = structlog.get_logger()
 
 app = typer.Typer(
     name="cirrus-adapter",
@@ -68,5 +73,13 @@ app.add_typer(events.app, name="events")
 
 
 def main() -> None:
-    """Run the command line; the console script of the package."""
-    app()
+    """Run the command line; the console script of the package.
+
+    What no command has foreseen goes through the log and its masks: a traceback of Python's own would quote it.
+    """
+    configure("warning")
+    try:
+        app()
+    except Exception:  # noqa: BLE001 - the end of the process
+        _log.critical("uncaught_exception", exc_info=True)
+        sys.exit(Exit.FAILURE)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,7 +57,7 @@ class Told:
 
     type: str
     subject: str
-    data: dict[str, Any]
+    data: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

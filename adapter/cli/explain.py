@@ -17,7 +17,7 @@ from adapter.domain.version import utc_text
 from adapter.ledger.history import History, Line, TaskRow
 from adapter.ledger.ledger import Ledger
 from adapter.observe.redaction import MASK, scrub
-from handlers.people import MENTION, PERSON
+from handlers.people import texts_of
 
 EXAMPLES = """Examples:
 
@@ -223,11 +223,7 @@ def _personal(candidate: Record | None) -> re.Pattern[str] | None:
     """Match what is personal about a candidate: reasons may quote Cirrus, and Cirrus quotes people."""
     if candidate is None:
         return None
-    said = [candidate.data(facet) or {} for facet in (PERSON, MENTION)]
-    seen: Mapping[str, Any] = candidate.confirmed.get("seen") or {}
-    values = {each.get(name) for each in said for name in ("first", "last", "mail")}
-    values |= {seen.get(name) for name in ("first_name", "last_name", "mail")}
-    texts = sorted((value for value in values if value), key=len, reverse=True)
+    texts = sorted(texts_of(candidate), key=len, reverse=True)
     if not texts:
         return None
     return re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in texts), re.IGNORECASE)

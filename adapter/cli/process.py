@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from types import TracebackType
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TextIO
 
 import structlog
 import typer
@@ -110,7 +111,10 @@ def _spare_the_collector() -> None:
 
 
 def log_uncaught() -> None:
-    """Send what nobody has caught through the log and its masks, in the main thread and in every other."""
+    """Send what nobody has caught through the log and its masks: in any thread, in finalisers, and warnings.
+
+    Python would print them with their words, and those may be about anybody.
+    """
 
     def in_main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         _log.critical("uncaught_exception", exc_info=(kind, error, trace))
@@ -120,5 +124,21 @@ def log_uncaught() -> None:
         if not isinstance(failure.exc_value, SystemExit):
             _log.critical("uncaught_exception", thread=name, exc_info=failure.exc_value)
 
+    def in_finaliser(failure: "sys.UnraisableHookArgs") -> None:
+        _log.critical("uncaught_exception", exc_info=failure.exc_value)
+
+    def on_warning(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        _ = (message, file, line)
+        _log.warning("python_warning", category=category.__name__, filename=filename, lineno=lineno)
+
     sys.excepthook = in_main
     threading.excepthook = in_thread
+    sys.unraisablehook = in_finaliser
+    warnings.showwarning = on_warning

@@ -22,6 +22,12 @@ Translate = Callable[[Envelope, BaseModel, IdMapping], tuple[Change, ...]]
 Planner = Callable[[Aggregate, datetime, Policy], Plan]
 Report = Callable[[Aggregate, Receipt, Policy], tuple[Finding, ...]]
 Hear = Callable[[Notice], Change]
+Private = Callable[[Aggregate], frozenset[str]]
+
+
+def nothing(_aggregate: Aggregate) -> frozenset[str]:
+    """Know nothing private."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,8 @@ class Handler:
     """All that the domain knows about one kind of object and what belongs to it.
 
     `kind` is the kind of the aggregate's root, `events` the event types with the shape of their data,
-    `outcomes` the types it may say. `hear` is for the one kind that Cirrus itself tells of.
+    `outcomes` the types it may say. `hear` is for the one kind that Cirrus itself tells of. `private` returns
+    the texts of an aggregate that are masked where Cirrus quotes them: names, addresses, codes.
     """
 
     kind: str
@@ -39,3 +46,4 @@ class Handler:
     plan: Planner
     report: Report
     hear: Hear | None = None
+    private: Private = nothing

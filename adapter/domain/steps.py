@@ -4,7 +4,7 @@
 Sources: cirrus-api.md sections 1, 5, 6 and 9.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
@@ -52,7 +52,7 @@ class Schedule:
     start: datetime
     end: datetime
     hierarchy: Hierarchy
-    pin: str | None = None
+    pin: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

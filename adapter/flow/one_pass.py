@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 import structlog
@@ -14,6 +15,7 @@ from adapter.domain.findings import Finding, Plan
 from adapter.domain.handler import Handler
 from adapter.domain.policy import Policy
 from adapter.domain.ports import Platform
+from adapter.domain.quotes import without_people
 from adapter.domain.records import Aggregate
 from adapter.domain.steps import ReadResults, Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
@@ -126,7 +128,7 @@ class Passes:
                 # What the plan wanted to look at meanwhile may need no call, or one that is more needed.
                 soonest = min(again_at, plan.look_again or again_at)
                 return _Again((soonest - now()).total_seconds(), counts=False)
-            receipt = self._perform(claim.ref.kind, step, aggregate.attempt, now, probe=probe)
+            receipt = self._perform(handler, aggregate, step, now, probe=probe)
             findings = handler.report(aggregate, receipt, self.tenancy.policy)
             aggregate = self._record(claim, aggregate, findings, receipt.at)
             verdict: Verdict = receipt.verdict
@@ -169,15 +171,17 @@ class Passes:
             case _:
                 pass
 
-    def _perform(self, kind: str, step: Step, attempt: int, now: Callable[[], datetime], *, probe: bool) -> Receipt:
-        if attempt == 0:
+    def _perform(
+        self, handler: Handler, aggregate: Aggregate, step: Step, now: Callable[[], datetime], *, probe: bool
+    ) -> Receipt:
+        if aggregate.attempt == 0:
             self.tenancy.pacer.earn()
         asked = now()
-        answer = self.tenancy.platform.perform(step)
-        verdict = judge(answer, step, attempt, self.tenancy.policy)
+        answer = without_people(self.tenancy.platform.perform(step), partial(handler.private, aggregate))
+        verdict = judge(answer, step, aggregate.attempt, self.tenancy.policy)
         self._settle_allowance(step, answer)
         self._tell_gate(step, answer, verdict, probe=probe)
-        self.metrics.verdicts.of(kind, type(verdict).__name__.lower()).inc()
+        self.metrics.verdicts.of(handler.kind, type(verdict).__name__.lower()).inc()
         # The cautious end of the call: what was read may be older than the answer, what was written younger.
         return Receipt(step, answer, verdict, asked if step.reads else now())
 

@@ -20,6 +20,9 @@ from adapter.ledger.patience import MARGIN, PatientConnection
 CONFLICTS = {"40001", "40P01", "23505"}
 """PostgreSQL states after which the same transaction may simply be run again."""
 
+NO_RIGHT = {"42501", "3F000"}
+"""PostgreSQL's states for a right that the role does not have, and for no schema in which it has any."""
+
 ABOUT_A_VALUE = ("22", "23", "54")
 """Classes of PostgreSQL states that say a value cannot be stored, whenever it is tried."""
 
@@ -134,10 +137,18 @@ def _translated(error: DBAPIError, operation: str) -> Exception:
         return LedgerConflict(f"{operation}: another worker changed the same rows; it is run again")
     if _is_about_a_value(error, state):
         return error
+    if state in NO_RIGHT:
+        return LedgerUnavailable(f"{operation}: {_refusal(error)}; grant what config/PRIVILEGES.md asks for")
     # Whatever else is wrong (rights, disk, a missing table) is no fault of what was to be stored.
     return LedgerUnavailable(
         f"{operation}: the ledger cannot be used ({type(error.orig).__name__}); check the database and its disk"
     )
+
+
+def _refusal(error: DBAPIError) -> str:
+    """Return what PostgreSQL says of a missing right: it names the table, and never a value."""
+    said = getattr(getattr(error.orig, "diag", None), "message_primary", None)
+    return str(said or "permission denied")
 
 
 def _is_about_a_value(error: DBAPIError, state: str) -> bool:

@@ -67,7 +67,7 @@ class _Batch:
     changed: dict[Ref, Record] = field(default_factory=dict[Ref, Record])
     touched: set[Ref] = field(default_factory=set[Ref])
     rippling: set[Ref] = field(default_factory=set[Ref])
-    journal: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
+    journal: list[dict[str, object]] = field(default_factory=list[dict[str, object]], repr=False)
 
 
 def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping[str, Policy]) -> list[str]:

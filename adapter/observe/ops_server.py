@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
 from typing import Any
@@ -32,7 +32,7 @@ class Reply:
 
     status: HTTPStatus
     content_type: str
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 class OpsServer:

@@ -23,7 +23,8 @@ SENSITIVE_KEYS = frozenset(
         "launchurl", "launchlink",
         "firstname", "givenname", "lastname", "surname", "surnameprefix", "displayname", "fullname", "name", "username",
         "login", "email", "emailaddress", "mail", "phone", "dateofbirth",
-        "body", "payload", "data", "content",
+        "body", "payload", "data", "content", "document",
+        "score", "rawscore", "maxrawscore", "grade",
     }
 )  # fmt: skip
 """Compared without case, `_` and `-`, so that `FirstName`, `first_name` and `first-name` are one."""
@@ -77,7 +78,7 @@ def scrub(text: str) -> str:
 def _entry(key: str, value: object) -> object:
     if key == "exception":
         return _masked(value, 0, by_key=False)  # a frame's `name` is a function
-    return MASK if _sensitive(key) and value is not None else _masked(value, 0, by_key=True)
+    return MASK if telling(key) and value is not None else _masked(value, 0, by_key=True)
 
 
 def _masked(value: object, depth: int, *, by_key: bool) -> object:
@@ -93,7 +94,7 @@ def _masked(value: object, depth: int, *, by_key: bool) -> object:
         items = cast("Mapping[object, object]", value).items()
         return {
             scrub(str(key)): MASK
-            if by_key and _sensitive(str(key)) and item is not None
+            if by_key and telling(str(key)) and item is not None
             else _masked(item, depth + 1, by_key=by_key)
             for key, item in items
         }
@@ -102,7 +103,8 @@ def _masked(value: object, depth: int, *, by_key: bool) -> object:
     return scrub(_rendered(value))
 
 
-def _sensitive(key: str) -> bool:
+def telling(key: str) -> bool:
+    """Tell whether what has this name is a secret or personal, whatever its value."""
     plain = key.casefold().replace("_", "").replace("-", "")
     return plain in SENSITIVE_KEYS or plain.endswith(SENSITIVE_ENDINGS)
 

@@ -13,6 +13,7 @@ from handlers.candidates.events import (
 from handlers.candidates.plan import plan
 from handlers.candidates.report import report
 from handlers.candidates.translate import translate
+from handlers.people import people
 
 HANDLER = Handler(
     kind=CANDIDATE,
@@ -27,4 +28,5 @@ HANDLER = Handler(
     translate=translate,
     plan=plan,
     report=report,
+    private=people,
 )

@@ -7,6 +7,7 @@ from adapter.domain.handler import Handler
 from adapter.domain.mapping import IdMapping
 from adapter.domain.records import RESULT_LIST, Change
 from handlers import said
+from handlers.people import people
 from handlers.results.hear import hear
 from handlers.results.plan import plan
 from handlers.results.report import report
@@ -25,4 +26,5 @@ HANDLER = Handler(
     plan=plan,
     report=report,
     hear=hear,
+    private=people,
 )

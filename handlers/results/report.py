@@ -218,7 +218,7 @@ class _Answer:
 class _Found:
     """What one reading comes to: what is to be told and kept, and what is known to have been told afterwards."""
 
-    told: dict[str, Any]
+    told: dict[str, Any] = field(repr=False)
     tellings: list[Telling] = field(default_factory=list[Telling])
     documents: list[Document] = field(default_factory=list[Document])
 

@@ -4,7 +4,7 @@ The content decides, by its hash: a notice that is repeated, and a result that i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from adapter.domain.answers import ResultSeen
@@ -25,9 +25,9 @@ class Telling:
     """One event about a result, with what is remembered of it and kept for people to look at."""
 
     part: str
-    told: Mapping[str, Any]
+    told: Mapping[str, Any] = field(repr=False)
     outcome: Outcome
-    document: Document
+    document: Document = field(repr=False)
 
 
 def tell(

@@ -1,12 +1,22 @@
 """The handler of sittings and bookings."""
 
 from adapter.domain.handler import Handler
-from adapter.domain.records import SITTING
+from adapter.domain.records import SITTING, Aggregate
 from handlers import said
+from handlers.people import people
 from handlers.sittings.events import BookingCancelled, ExamBooked, ExamCancelled, ExamRebooked, ExamScheduled
 from handlers.sittings.plan import plan
 from handlers.sittings.report import report
 from handlers.sittings.translate import translate
+from handlers.sittings.view import SittingView
+
+
+def _private(aggregate: Aggregate) -> frozenset[str]:
+    """Return who is in a sitting, and the code that opens it."""
+    sitting = SittingView.of(aggregate.root)
+    pin: str | None = sitting.timetable.data["pin"] if sitting is not None else None
+    return people(aggregate) | frozenset({pin} if pin else ())
+
 
 HANDLER = Handler(
     kind=SITTING,
@@ -33,4 +43,5 @@ HANDLER = Handler(
     translate=translate,
     plan=plan,
     report=report,
+    private=_private,
 )

@@ -82,6 +82,7 @@ def test_what_was_said_is_not_said_again(book: Book) -> None:
     pending = taken(ledger)
     assert len(pending) == 2
     ledger.mark_published([item.seq for item in pending], [])
+    assert book.rows("SELECT lease_until, failure FROM outbox") == [(None, None)] * 2
     tell(book, ledger, outcome("b1"), outcome("b1", "v2"))
     assert [item.id for item in taken(ledger)] == [str(outcome("b1", "v2").id(TENANT))]
 

@@ -1,5 +1,6 @@
 """The command line as a whole: exit codes, errors in one line, data apart from notes."""
 
+import json
 import os
 import re
 import subprocess
@@ -156,3 +157,22 @@ def test_colours_are_for_terminals_that_want_them() -> None:
     for environ in ({}, {"NO_COLOR": "1", "FORCE_COLOR": ""}):
         done = run("check-config", **environ)
         assert "\x1b" not in done.stderr + done.stdout
+
+
+def test_what_no_command_has_foreseen_is_one_line_in_no_words_of_its_own() -> None:
+    """A fault of ours ends a command with exit code 1, and tells where it is, but not the value it stumbled over."""
+    script = """
+from adapter import cli
+def breaks():
+    raise ValueError("Lovelace")
+cli.app.command("breaks")(breaks)
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, "breaks"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == Exit.FAILURE
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert json.loads(line)["exception"][0]["exc_type"] == "ValueError"
+    assert "Lovelace" not in line

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adapter.domain.applying import depart
+from adapter.domain.applying import apply, depart
 from adapter.domain.findings import Plan, Waits
 from adapter.domain.policy import Policy
-from adapter.domain.records import BOOKING, SITTING, Aggregate, Record, Ref, Status
+from adapter.domain.records import BOOKING, CANDIDATE, DEPARTURE, SITTING, Aggregate, Change, Record, Ref, Status
 from adapter.domain.steps import UnlistCandidates
 from adapter.domain.version import Rank, Statement, Version, utc_text
 from handlers.sittings.plan import plan
@@ -75,3 +75,32 @@ def test_the_old_seat_is_given_up_when_the_new_exam_is_called_off() -> None:
     """The booking has lapsed with its new exam: no seat will come, so there is nothing to wait for."""
     lapsed = replace(moved(lapsed="v1/v2"), status=Status.SETTLED)
     assert planned(lapsed).steps == (UnlistCandidates("old", ("S1",)),)
+
+
+def test_what_is_left_behind_is_a_record_of_its_own() -> None:
+    """A departure keeps the seat that was held and names its booking, its former home and the event that caused it."""
+    home, booking = Ref(SITTING, "o1"), Ref(BOOKING, "b1")
+    seated = Record(booking, home, about=Ref(CANDIDATE, "p1"), confirmed={"seat": True}, revision=7)
+    moved_to = Statement.first(Version(NOW, None, Rank.UPDATE, "moved"), {"live": True, "sitting": "o2"})
+    said = Statement.first(moved_to.version, {"booking": "b1"})
+    assert depart(seated, moved_to) == Record(
+        Ref(DEPARTURE, "b1@o1"),
+        home,
+        about=Ref(CANDIDATE, "p1"),
+        facets={DEPARTURE: said},
+        confirmed={"seat": True},
+        revision=1,
+        cause="moved",
+    )
+
+
+def test_only_a_booking_with_a_seat_leaves_one_behind() -> None:
+    """Neither a booking without a seat nor another kind of record, seat or not, departs when it moves."""
+    to = Ref(SITTING, "o2")
+    said = Statement.first(Version(NOW, None, Rank.UPDATE, "moved"), {"live": True})
+    for kind, held, departs in ((BOOKING, True, True), (BOOKING, False, False), (CANDIDATE, True, False)):
+        ref = Ref(kind, "1")
+        record = Record(ref, Ref(SITTING, "o1"), confirmed={"seat": held})
+        applied = apply(record, Change(ref, "facet", said, home=to))
+        assert (applied.departure is not None, applied.left) == (departs, Ref(SITTING, "o1"))
+        assert applied.record.confirmed == {}

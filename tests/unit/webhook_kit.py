@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from adapter.domain.notices import Arrival
-from adapter.observe.logging import FOREIGN, LineHandler, configure
+from adapter.observe.logging import FOREIGN, Format, LineHandler, configure
 from adapter.settings.webhook import WebhookSettings
 from adapter.webhook import Credentials, Gatekeeper, Options, WebhookServer
 
@@ -119,12 +119,12 @@ def receiving(
 
 
 @contextmanager
-def logged(level: str = "debug") -> Iterator[io.StringIO]:
+def logged(level: str = "debug", fmt: Format = "json") -> Iterator[io.StringIO]:
     """Log as the program does, into a text; the process's own logging is put back."""
     root = logging.getLogger()
     before, levels = root.level, {name: logging.getLogger(name).level for name in FOREIGN}
     stream = io.StringIO()
-    configure(level, "json", stream)
+    configure(level, fmt, stream)
     try:
         yield stream
     finally:

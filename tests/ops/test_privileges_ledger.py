@@ -1,0 +1,192 @@
+"""Tests of the database rights on config/PRIVILEGES.md: they suffice, and each is needed and missed by name."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from adapter.domain.allowance import Allowance, Need
+from adapter.domain.findings import Document, Handed
+from adapter.domain.notices import Arrival, Named
+from adapter.errors import LedgerUnavailable
+from adapter.ledger import migrate
+from adapter.ledger.database import Database
+from adapter.ledger.ledger import Ledger
+from adapter.ledger.retention import Retention
+from adapter.ledger.sealing import Seal
+from handlers.results.hear import hear
+from tests.contract.ledger_kit import (
+    LEASE,
+    POLICIES,
+    TENANT,
+    booked,
+    finding,
+    outcome,
+    person,
+    record,
+    release,
+    said,
+    scheduled,
+    store,
+    task,
+)
+from tests.ops.privileges import Grant, grants, statements
+
+ROLES = ("adapter_migrate", "adapter_run", "adapter_webhook")
+NOTHING_KEPT = Retention(*(timedelta(seconds=-1) for _ in range(5)))
+RUN = grants("adapter_run")
+WEBHOOK = grants("adapter_webhook")
+MIGRATE = grants("adapter_migrate")
+
+
+def now() -> datetime:
+    """Return a time that PostgreSQL's own stands in for."""
+    return datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One empty database, and the roles of the page without any right in it."""
+
+    url: str
+
+    def execute(self, *commands: str, role: str = "postgres") -> None:
+        """Run statements as one role."""
+        url = sa.make_url(self.url).set(drivername="postgresql", username=role).render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True) as connection:
+            for command in commands:
+                connection.execute(command.encode())
+
+    def database(self, role: str) -> Database:
+        """Open the database as one role."""
+        url = sa.make_url(self.url).set(username=role).render_as_string(hide_password=False)
+        return Database(url, now, monotonic, observe=lambda *_: None)
+
+    def ledger(self, role: str) -> Ledger:
+        """Open the ledger as one role."""
+        return Ledger(self.database(role), source="urn:test", seal=Seal(), worker=role)
+
+
+@pytest.fixture
+def place(postgres_url: str) -> Iterator[Place]:
+    """Lend an empty database with the three roles."""
+    place = Place(postgres_url)
+    name = sa.make_url(postgres_url).database
+    place.execute(*(f"CREATE ROLE {role} LOGIN" for role in ROLES), f'GRANT CONNECT ON DATABASE "{name}" TO PUBLIC')
+    yield place
+    place.execute(*(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}" for role in ROLES))
+
+
+@pytest.fixture
+def migrated(place: Place) -> Place:
+    """Lend a database that was set up as the page says."""
+    place.execute(*statements("adapter_migrate"))
+    with closing(place.database("adapter_migrate")) as database:
+        migrate.migrate(database)
+    for role in ("adapter_run", "adapter_webhook"):
+        place.execute(*statements(role), role="adapter_migrate")
+    return place
+
+
+def use_everything(ledger: Ledger, number: int) -> None:
+    """Do once whatever a worker and an operator do with the ledger, with objects of its own each time."""
+    ledger.check()
+    key, who = f"e{number}", f"who{number}"
+    store(ledger, said(f"s{number}", scheduled(key), booked(f"b{number}", key, who), person(who)))
+    store(ledger, said(f"r{number}", person(who, first="x"), minute=1))
+    ledger.keep_notices([Arrival(TENANT, b"one", "text/plain"), Arrival(TENANT, b"none", "text/plain")])
+    ledger.digest_notices(10, lambda _, body: (Named("C" + who, "S" + key),) if body == b"one" else "?", hear, POLICIES)
+    ledger.read_notices_again()
+    ledger.digest_notices(10, lambda *_: "?", hear, POLICIES)
+    for claim in ledger.claim(TENANT, 100, LEASE):
+        ledger.renew_leases(LEASE)
+        document = Document("part", 1, None, {"grade": "B"})
+        heard = outcome(claim.ref.key, f"v{number}")
+        raised = task(claim.ref, answers=str(number))
+        record(ledger, claim, finding(claim.ref, Handed(), outcomes=(heard,), tasks=(raised,), documents=(document,)))
+        record(ledger, claim, finding(claim.ref, closes=(raised.name,)))
+        release(ledger, claim)
+    pending = ledger.claim_outbox(100, LEASE)
+    ledger.mark_published([one.seq for one in pending], [])
+    allowance = Allowance()
+    ledger.spend(TENANT, allowance, Need.FIRST)
+    ledger.give_back(TENANT, allowance, Need.FIRST)
+    ledger.spendings([TENANT])
+    for each in ledger.explain(f"b{number}"):
+        ledger.documents(TENANT, each.record.ref)
+    ledger.tasks()
+    ledger.count((TENANT,))
+    ledger.tidy(NOTHING_KEPT)
+
+
+def problem(ledger: Ledger, number: int) -> str:
+    """Use everything, and return what the ledger says is wrong; nothing when all is well."""
+    try:
+        use_everything(ledger, number)
+    except LedgerUnavailable as error:
+        return str(error)
+    return ""
+
+
+def named(grant: Grant) -> str:
+    """Return what a message has to say when this right is missing."""
+    return f"permission denied for {grant.kind.lower()} {grant.name}; grant what config/PRIVILEGES.md asks for"
+
+
+def receive(ledger: Ledger) -> None:
+    """Do what the receiver of notices does."""
+    ledger.check()
+    ledger.keep_notices([Arrival(TENANT, b"one", "text/plain")])
+
+
+def test_the_rights_of_the_page_suffice(migrated: Place) -> None:
+    """Set up as the page says, the migration runs, a worker and an operator can do everything, the webhook its part."""
+    with closing(migrated.ledger("adapter_run")) as ledger:
+        use_everything(ledger, 0)
+    with closing(migrated.ledger("adapter_webhook")) as ledger:
+        receive(ledger)
+
+
+@pytest.mark.timeout(900)
+def test_each_right_of_the_worker_is_needed_and_missed_by_name(migrated: Place) -> None:
+    """Without any single one of them something fails, as an outage of the ledger that says what is not allowed."""
+    missed: dict[Grant, str] = {}
+    with closing(migrated.ledger("adapter_run")) as ledger:
+        for number, grant in enumerate(RUN):
+            migrated.execute(grant.undone, role="adapter_migrate")
+            missed[grant] = problem(ledger, number)
+            migrated.execute(grant.sql, role="adapter_migrate")
+        assert problem(ledger, len(RUN)) == ""
+    assert {grant: said for grant, said in missed.items() if named(grant) not in said} == {}
+
+
+@pytest.mark.parametrize("grant", WEBHOOK, ids=lambda grant: f"{grant.right} {grant.name}")
+def test_each_right_of_the_webhook_is_needed_and_missed_by_name(grant: Grant, migrated: Place) -> None:
+    """The receiver can leave notices, and says which right it lacks; it can read nothing that is personal."""
+    migrated.execute(grant.undone, role="adapter_migrate")
+    with closing(migrated.ledger("adapter_webhook")) as ledger:
+        with pytest.raises(LedgerUnavailable, match=named(grant)):
+            receive(ledger)
+        with pytest.raises(LedgerUnavailable, match="permission denied for table records"):
+            ledger.explain("anybody")
+
+
+@pytest.mark.parametrize("grant", MIGRATE, ids=lambda grant: grant.right)
+def test_each_right_of_the_migration_is_needed(grant: Grant, place: Place) -> None:
+    """Without CREATE or USAGE of the schema nothing is migrated."""
+    place.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC", *statements("adapter_migrate"), grant.undone)
+    with closing(place.database("adapter_migrate")) as database, pytest.raises(LedgerUnavailable, match="PRIVILEGES"):
+        migrate.migrate(database)
+
+
+def test_the_worker_cannot_change_the_schema(migrated: Place) -> None:
+    """Neither the worker nor the webhook may make or drop a table."""
+    for role, statement in itertools.product(ROLES[1:], ("CREATE TABLE public.x ()", "DROP TABLE records")):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            migrated.execute(statement, role=role)
