@@ -62,8 +62,19 @@ class Ledger:
             return tx.now
 
     def store_batch(self, incoming: Sequence[intake.Incoming], policies: Mapping[str, Policy]) -> list[str]:
-        """Store a batch of events; see `intake.store_batch`."""
-        return self._again("intake", lambda tx: intake.store_batch(tx, incoming, policies))
+        """Store a batch of events; see `intake.store_batch`. Where removals are not delayed, they are seen to at once."""
+
+        def store(tx: Transaction) -> list[str]:
+            handled = intake.store_batch(tx, incoming, policies)
+            kept = {i.envelope.tenant for i, what in zip(incoming, handled, strict=True) if what == intake.HELD}
+            for tenant in sorted(kept):
+                guard = policies[tenant].guard
+                if guard is not None and not guard.delay:
+                    holds.watch(tx, tenant, guard, self._writer)
+                    intake.release_removals(tx, tenant, policies[tenant], len(incoming))
+            return handled
+
+        return self._again("intake", store)
 
     def watch_removals(self, tenant: str, policy: Policy) -> int:
         """Hold removals that are too many at once, and return how many were held now; see `holds.watch`."""

@@ -25,7 +25,8 @@ class GuardSettings(Section):
 
     delay_s: float = Field(default=30, ge=0, le=3600)
     """Seconds that a removal is kept back, so that the first of many is held with the rest; never more than a tenth of
-    the time left until the exam. What was carried out before the limit was reached stays done."""
+    the time left until the exam. What was carried out before the limit was reached stays done, so with 0 only what
+    exceeds the limit is held."""
 
     def to_policy(self) -> GuardPolicy:
         """Return the rules in the domain's words."""
