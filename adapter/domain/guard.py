@@ -108,8 +108,8 @@ def outlives(kept: Kept, change: Change) -> bool:
     return merge(kept.statement, said).merge is Merge.SUPERSEDED
 
 
-def repeated(kept: Kept, change: Change) -> Kept:
-    """Return what is kept after the same was said once more: what was discarded stays so."""
+def learnt(kept: Kept, change: Change) -> Kept:
+    """Return what is kept after the same was said once more, or something older: what was discarded stays so."""
     said = replace(change.statement, external_id=change.external_id)
     return replace(kept, change=replace(kept.change, statement=merge(kept.statement, said).statement))
 

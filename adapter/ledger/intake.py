@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from adapter.domain.applying import Applied, apply
 from adapter.domain.envelope import Envelope
-from adapter.domain.guard import Course, Keeping, Kept, course, kept_anew, outlives, repeated
+from adapter.domain.guard import Course, Keeping, Kept, course, kept_anew, learnt, outlives
 from adapter.domain.policy import Policy
 from adapter.domain.records import CANDIDATE, DEPARTURE, Change, Record, Ref, Status
 from adapter.domain.version import Merge, Rank
@@ -191,18 +191,30 @@ def _consider(batch: _Batch, item: Incoming, change: Change, now: datetime) -> s
             batch.rekept.add(name)
             return HELD
         case Course.REPEATED if kept is not None:
-            batch.kept[name] = repeated(kept, change)
-            batch.rekept.add(name)
+            _learn(batch, name, kept, change)
             return Merge.UNCHANGED.value
-        case Course.OUTDATED:
+        case Course.OUTDATED if kept is not None:
+            _learn(batch, name, kept, change)
             return Merge.SUPERSEDED.value
         case _:
-            if kept is not None and kept.standing and not outlives(kept, change):
-                # First what was kept, so that the record is as it would be had both come at once.
-                del batch.kept[name]
-                batch.overtaken.add(name)
-                _change(batch, kept.change)
+            if kept is not None and kept.standing:
+                _meet(batch, name, kept, change)
             return _change(batch, change).value
+
+
+def _meet(batch: _Batch, name: Name, kept: Kept, change: Change) -> None:
+    """Let what is kept outlive an older change; before a newer one it is applied, and both come as if at once."""
+    if outlives(kept, change):
+        _learn(batch, name, kept, change)
+        return
+    del batch.kept[name]
+    batch.overtaken.add(name)
+    _change(batch, kept.change)
+
+
+def _learn(batch: _Batch, name: Name, kept: Kept, change: Change) -> None:
+    batch.kept[name] = learnt(kept, change)
+    batch.rekept.add(name)
 
 
 def _removal(batch: _Batch, item: Incoming, change: Change, now: datetime) -> Kept | None:

@@ -62,7 +62,10 @@ class Ledger:
             return tx.now
 
     def store_batch(self, incoming: Sequence[intake.Incoming], policies: Mapping[str, Policy]) -> list[str]:
-        """Store a batch of events; see `intake.store_batch`. Where removals are not delayed, they are seen to at once."""
+        """Store a batch of events; see `intake.store_batch`.
+
+        Where removals are not delayed, they are seen to in the same transaction.
+        """
 
         def store(tx: Transaction) -> list[str]:
             handled = intake.store_batch(tx, incoming, policies)
