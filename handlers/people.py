@@ -22,6 +22,7 @@ MENTION = "mention"
 NEEDS = "needs"
 ENROLMENT = "enrolment:"
 ERASURE = "erasure"
+MERGED = "merged"
 
 
 def candidate_ref(person_id: str) -> Ref:
@@ -78,6 +79,14 @@ def person_of(record: Record) -> Statement | None:
     if own.data == mention.data:
         return own if own.since.time <= mention.since.time else mention
     return own if own.version.time >= mention.version.time else mention
+
+
+def person_id(record: Record | None) -> str | None:
+    """Return the SIS's id of a person, that of the survivor for one who was merged into another."""
+    if record is None:
+        return None
+    merged = record.data(MERGED)
+    return record.ref.key if merged is None else str(merged["into"])
 
 
 def withdrawal(record: Record) -> Statement | None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapter.domain.applying import Applied, apply
+from adapter.domain.applying import Applied, alias_of, apply
 from adapter.domain.envelope import Envelope
 from adapter.domain.guard import Course, Keeping, Kept, course, kept_anew, learnt, outlives
 from adapter.domain.policy import Policy
 from adapter.domain.records import CANDIDATE, DEPARTURE, Change, Record, Ref, Status
 from adapter.domain.version import Merge, Rank
+from adapter.ledger.aliases import handed_over, survivors
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.removals import (
@@ -89,6 +90,8 @@ class _Batch:
     rekept: set[Name] = field(default_factory=set[Name])
     overtaken: set[Name] = field(default_factory=set[Name])
     standing: Standing = field(default_factory=Standing)
+    survivors: dict[Ref, Ref] = field(default_factory=dict[Ref, Ref])
+    merged: dict[Ref, Ref] = field(default_factory=dict[Ref, Ref])
 
 
 def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping[str, Policy]) -> list[str]:
@@ -143,6 +146,7 @@ def release_removals(tx: Transaction, tenant: str, policy: Policy, limit: int) -
     _lock(tx, batch, refs)
     # Locked only now, so that nobody has decided otherwise or said something newer meanwhile.
     due = {name: kept for name, kept in lock_removals(tx, tenant, refs).items() if kept.is_due(tx.now)}
+    _find_survivors(tx, batch, [kept.change for kept in due.values()])
     for name, kept in sorted(due.items()):
         _change(batch, kept.change)
         batch.kept[name] = replace(kept, state=Keeping.RELEASED, release_at=tx.now)
@@ -155,6 +159,7 @@ def release_removals(tx: Transaction, tenant: str, policy: Policy, limit: int) -
 
 def _hold(tx: Transaction, batch: _Batch, changes: Sequence[Change]) -> None:
     _lock(tx, batch, [change.ref for change in changes])
+    _find_survivors(tx, batch, changes)
     if batch.policy.guard is None:
         return
     batch.kept = lock_removals(tx, batch.tenant, batch.stored)
@@ -162,6 +167,11 @@ def _hold(tx: Transaction, batch: _Batch, changes: Sequence[Change]) -> None:
     known = [record for change in cancels if (record := batch.stored.get(change.ref)) is not None]
     if known:
         batch.standing = standing_bookings(tx, batch.tenant, known)
+
+
+def _find_survivors(tx: Transaction, batch: _Batch, changes: Iterable[Change]) -> None:
+    named = {change.about for change in changes if change.about is not None and change.about.kind != change.ref.kind}
+    batch.survivors = survivors(tx, batch.tenant, named, batch.held)
 
 
 def _lock(tx: Transaction, batch: _Batch, refs: Iterable[Ref]) -> None:
@@ -232,16 +242,26 @@ def _removal(batch: _Batch, item: Incoming, change: Change, now: datetime) -> Ke
 
 def _change(batch: _Batch, change: Change) -> Merge:
     before = batch.held.get(change.ref)
-    applied = apply(before, change)
+    applied = apply(before, _to_survivor(batch, before, change))
     if applied.record != before:
         _take(batch, change, applied)
     return applied.merge
+
+
+def _to_survivor(batch: _Batch, before: Record | None, change: Change) -> Change:
+    """Let what is about somebody who was merged be about the survivor; a booking that stayed behind stays there."""
+    survivor = batch.survivors.get(change.about) if change.about is not None else None
+    if survivor is None or (before is not None and before.about == change.about):
+        return change
+    return replace(change, about=survivor)
 
 
 def _take(batch: _Batch, change: Change, applied: Applied) -> None:
     batch.held[change.ref] = batch.changed[change.ref] = applied.record
     if applied.departure is not None:
         batch.held[applied.departure.ref] = batch.changed[applied.departure.ref] = applied.departure
+    if (survivor := alias_of(applied.record)) is not None:
+        batch.merged[change.ref] = survivor
     if not applied.calls_for_a_look:
         return
     if applied.record.open:
@@ -257,6 +277,8 @@ def _line(tenant: str, who: str, what: str, ref: Ref, note: str, now: datetime) 
 
 
 def _write(tx: Transaction, batch: _Batch) -> None:
+    if batch.merged:
+        _hand_over(tx, batch)
     if batch.changed:
         heirs = settle_rivals(tx, batch.tenant, batch.stored, batch.changed)
         batch.touched |= {record.home for record in heirs if record.open}
@@ -273,6 +295,19 @@ def _write(tx: Transaction, batch: _Batch) -> None:
     touched |= {Touch(home) for home in waiting_homes(tx, batch.tenant, batch.changed)}
     touch(tx, batch.tenant, batch.policy, touched)
     append(tx, journal, batch.journal)
+
+
+def _hand_over(tx: Transaction, batch: _Batch) -> None:
+    """Give the bookings of merged people to the survivors, who look at what they have now."""
+    final = survivors(tx, batch.tenant, batch.merged, batch.held)
+    for each in handed_over(tx, batch.tenant, final, batch.changed):
+        ref = each.booking.ref
+        if ref not in batch.held:
+            batch.stored = {**batch.stored, ref: each.before}
+        batch.held[ref] = batch.changed[ref] = each.booking
+        if each.departure is not None:
+            batch.changed[each.departure.ref] = each.departure
+        batch.touched |= {each.booking.home, *final.values()}
 
 
 def _rows(tx: Transaction, tenant: str, changed: Iterable[Record]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from handlers import said
 from handlers.candidates.events import (
     AccommodationChanged,
     ErasureRequested,
+    PersonMerged,
     StudentEnrolled,
     StudentUpdated,
     StudentWithdrawn,
@@ -21,6 +22,7 @@ HANDLER = Handler(
         "sis.student.updated.v1": StudentUpdated,
         "sis.student.withdrawn.v1": StudentWithdrawn,
         "sis.accommodation.changed.v1": AccommodationChanged,
+        "sis.person.merged.v1": PersonMerged,
         "sis.person.erasure-requested.v1": ErasureRequested,
     },
     outcomes=(

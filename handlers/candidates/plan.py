@@ -11,8 +11,9 @@ from adapter.domain.verdict import Reason
 from adapter.domain.version import fingerprint
 from handlers import said
 from handlers.candidates.erasure import erase, keeps, waiting
+from handlers.candidates.merging import retire
 from handlers.extra_time import booked_percentage, next_turn, standing_percentage
-from handlers.people import ENROLMENT, ERASURE, is_later, obstacle, person_of, profile
+from handlers.people import ENROLMENT, ERASURE, MERGED, is_later, obstacle, person_of, profile
 from handlers.sittings.translate import SEAT
 from handlers.sittings.view import SittingView, booking_is_live
 
@@ -32,6 +33,8 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     record = aggregate.root
     if record is None or record.status is Status.REJECTED:
         return Plan()
+    if MERGED in record.facets:
+        return retire(aggregate, record, now)
     if ERASURE not in record.facets:
         return _plan(aggregate, record, now, policy)
     kept = keeps(aggregate, now, policy)

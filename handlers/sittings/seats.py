@@ -171,7 +171,8 @@ def _sort_one(
 def _not_there_yet(record: Record, aggregate: Aggregate) -> Ref | None:
     """Return the booking that has left this seat and has no other one yet; a seat is given up after the new one."""
     ref = successor(record)
-    ahead = aggregate.related.get(ref) if ref is not None else None
+    here = next((member for member in aggregate.members if member.ref == ref), None)
+    ahead = here or (aggregate.related.get(ref) if ref is not None else None)
     return ref if ahead is not None and booking_is_live(ahead) and not holds_seat(ahead) else None
 
 
