@@ -33,14 +33,18 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     record = aggregate.root
     if record is None or record.status is Status.REJECTED:
         return Plan()
-    if MERGED in record.facets:
-        return retire(aggregate, record, now)
     if ERASURE not in record.facets:
-        return _plan(aggregate, record, now, policy)
+        return _wanted(aggregate, record, now, policy)
     kept = keeps(aggregate, now, policy)
     if kept is None:
         return erase(aggregate, record, now)
-    return waiting(_plan(aggregate, record, now, policy), record, *kept)
+    return waiting(_wanted(aggregate, record, now, policy), record, *kept)
+
+
+def _wanted(aggregate: Aggregate, record: Record, now: datetime, policy: Policy) -> Plan:
+    if MERGED in record.facets:
+        return retire(aggregate, record, now)
+    return _plan(aggregate, record, now, policy)
 
 
 def _plan(aggregate: Aggregate, record: Record, now: datetime, policy: Policy) -> Plan:
