@@ -11,6 +11,7 @@ import pytest
 from adapter.domain.guard import Keeping
 from adapter.domain.policy import GuardPolicy
 from adapter.ledger.holds import Selection
+from adapter.ledger.retention import Retention
 from tests.contract.holds_kit import BOOKED, DELAY, LOGIN, cancel, ledger_with, live, lively, told, turn
 from tests.contract.ledger_kit import (
     DATABASES,
@@ -76,6 +77,25 @@ def test_discarded_is_ignored_and_said(book: Book) -> None:
     book.clock.advance(DELAY)
     assert turn(ledger) == (0, 1)
     assert not live(ledger, "a0")
+
+
+def test_a_decision_is_forgotten_with_its_journal(book: Book) -> None:
+    """What was discarded is kept for as long as anybody may ask why; what is still held is kept whatever its age."""
+    ledger = ledger_with(book)
+    cancel(ledger, range(30))
+    turn(ledger)
+    ledger.decide(Selection(object="a0"), "discarded", by=LOGIN, why="no")
+    book.clock.advance(timedelta(days=11).total_seconds())
+    days = timedelta(days=10)
+    ledger.tidy(Retention(journal=days, messages=days, outbox=days, notices=days, documents=days))
+    (history,) = ledger.explain("a0")
+    assert history.kept == ()
+    assert [len(hold.held) for hold in ledger.holds()] == [29]
+    ledger.decide(Selection(exam="a"), "approved", by=LOGIN, why="yes")
+    book.clock.advance(timedelta(days=11).total_seconds())
+    ledger.tidy(Retention(journal=days, messages=days, outbox=days, notices=days, documents=days))
+    assert ledger.holds(closed=True) == []
+    assert turn(ledger) == (0, 29)
 
 
 def test_one_of_many_can_be_decided_apart(book: Book) -> None:
