@@ -23,6 +23,7 @@ MENTION = "mention"
 NEEDS = "needs"
 ENROLMENT = "enrolment:"
 ERASURE = "erasure"
+MERGED = "merged"
 
 
 def candidate_ref(person_id: str) -> Ref:
@@ -95,6 +96,14 @@ def people(aggregate: Aggregate) -> frozenset[str]:
     near = (aggregate.root, *aggregate.members, *aggregate.related.values())
     texts = [texts_of(record) for record in near if record is not None and record.ref.kind == CANDIDATE]
     return frozenset[str]().union(*texts)
+
+
+def person_id(record: Record | None) -> str | None:
+    """Return the SIS's id of a person, that of the survivor for one who was merged into another."""
+    if record is None:
+        return None
+    merged = record.data(MERGED)
+    return record.ref.key if merged is None else str(merged["into"])
 
 
 def withdrawal(record: Record) -> Statement | None:

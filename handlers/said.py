@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapter.domain.findings import Task
+from adapter.domain.guard import CHANGE_DISCARDED, CHANGE_HELD
 from adapter.domain.outcomes import Outcome
 from adapter.domain.records import Record, Ref
 from adapter.domain.verdict import Reason
@@ -28,6 +29,9 @@ RESULT_CORRECTED = "cirrus.result.corrected.v1"
 RESULT_VOIDED = "cirrus.result.voided.v1"
 TASK_RAISED = "cirrus.task.raised.v1"
 TASK_CLOSED = "cirrus.task.closed.v1"
+
+OF_THE_GUARD = (CHANGE_HELD, CHANGE_DISCARDED)
+"""What may be said of an event that takes away, before any handler hears of it."""
 
 
 def error(reason: Reason) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from adapter.domain.guard import CHANGE_DISCARDED, CHANGE_HELD
 from handlers import said
 
 PersonId = Annotated[str | None, Field(description="The person, by the SIS's id.")]
@@ -230,6 +231,32 @@ class TaskClosed(_Shape):
     about: About
 
 
+class _Guarded(_Shape):
+    about: About
+    """What would lose something: a booking, an exam, or a person."""
+    eventId: str  # noqa: N815 - the contract's spelling
+    """The event of the SIS that is meant."""
+    eventType: str  # noqa: N815 - the contract's spelling
+    holdId: str  # noqa: N815 - the contract's spelling
+    """The question that it is part of; a person answers it."""
+    reason: str
+    """In words."""
+
+
+class ChangeHeld(_Guarded):
+    """An event that takes away is not carried out until a person has decided: too many came at once.
+
+    Something newer about the same object goes before it.
+    """
+
+
+class ChangeDiscarded(_Guarded):
+    """A person has decided that the event is not carried out: the SIS differs from Cirrus until it says otherwise.
+
+    The same said again changes nothing.
+    """
+
+
 OUTCOMES: Mapping[str, type[BaseModel]] = {
     said.CANDIDATE_CONFIRMED: CandidateConfirmed,
     said.CANDIDATE_REJECTED: CandidateRejected,
@@ -247,5 +274,7 @@ OUTCOMES: Mapping[str, type[BaseModel]] = {
     said.RESULT_VOIDED: ResultVoided,
     said.TASK_RAISED: TaskRaised,
     said.TASK_CLOSED: TaskClosed,
+    CHANGE_HELD: ChangeHeld,
+    CHANGE_DISCARDED: ChangeDiscarded,
 }
 """The shape of each outcome event's data."""

@@ -25,6 +25,7 @@ from adapter.flow.brake import BrakeRules
 from adapter.flow.converge import Converger
 from adapter.flow.gate import Circuit, Gate
 from adapter.flow.gauges import Gauges
+from adapter.flow.guard import Guard
 from adapter.flow.intake import Batching, Intake
 from adapter.flow.leases import Leases
 from adapter.flow.loop import Loop
@@ -83,7 +84,8 @@ class Builder:
             self._converger(tenant, clients[slug], relay) for slug, tenant in self._settings.tenants.items()
         )
         nudge = _nudging(convergers)
-        intake = self._intake(nudge)
+        guard = self._guard(nudge, relay)
+        intake = self._intake(_nudging((*convergers, guard)))
         webhook = self._webhook()
         # A paused intake has no connection because it wants none; the receiver of notices must not suffer for it.
         checks = {
@@ -101,7 +103,14 @@ class Builder:
             webhook=webhook,
             ops=self._ops(checks, notes={"intake": lambda: intake.paused}),
             loops=(
-                (stops.intake, (self._loop("intake", intake.turn, stops.intake), self._notices(nudge))),
+                (
+                    stops.intake,
+                    (
+                        self._loop("intake", intake.turn, stops.intake),
+                        self._notices(nudge),
+                        self._loop("guard", guard.turn, stops.intake),
+                    ),
+                ),
                 (stops.converge, tuple(self._loop("converge", c.turn, stops.converge) for c in convergers)),
                 (stops.publish, (self._loop("publish", relay.turn, stops.publish),)),
                 (stops.last, self._last_loops()),
@@ -144,6 +153,16 @@ class Builder:
         stop = self._stops.intake
         notices = Notices(self._ledger, readers, hear, self._policies, metrics=self._metrics, nudge=nudge, stop=stop)
         return self._loop("notices", notices.turn, stop)
+
+    def _guard(self, nudge: Callable[[], None], relay: Relay) -> Guard:
+        return Guard(
+            self._ledger,
+            self._policies,
+            nudge=nudge,
+            told=relay.nudge,
+            stop=self._stops.intake,
+            wake=threading.Event(),
+        )
 
     def _webhook(self) -> WebhookServer | None:
         """Return the receiver of notices, None where no tenant's Cirrus sends any."""
@@ -347,10 +366,10 @@ class Builder:
             self._metrics.cirrus_items.of(operation).observe(items)
 
 
-def _nudging(convergers: Sequence[Converger]) -> Callable[[], None]:
+def _nudging(nudged: Sequence[Converger | Guard]) -> Callable[[], None]:
     def nudge() -> None:
-        for converger in convergers:
-            converger.nudge()
+        for each in nudged:
+            each.nudge()
 
     return nudge
 

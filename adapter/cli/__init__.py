@@ -12,6 +12,7 @@ from adapter.cli import (
     docs,
     events,
     explain,
+    hold,
     ledger,
     plan,
     run,
@@ -63,6 +64,7 @@ app.command("plan", epilog=plan.EXAMPLES)(plan.plan)
 app.command("status", epilog=status.EXAMPLES)(status.status)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(hold.app, name="hold")
 app.add_typer(results.app, name="results")
 app.add_typer(topology.app, name="topology")
 app.command("check-config", epilog=config.EXAMPLES)(config.check_config)

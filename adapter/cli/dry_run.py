@@ -90,9 +90,9 @@ class DryRun:
         self._scratch = Database(SCRATCH, lambda: now, lambda: 0.0, observe=_unobserved)
         self._ledger = Ledger(self._scratch, source=settings.broker.source, seal=Seal(), worker="plan")
         self._borrowed = None if real is None else Borrowed(real, self._scratch)
-        # Nothing lingers in a dry run: what is touched is due, and so the clock can stand still.
+        # In a dry run nothing lingers or is kept back: what is touched is due, and so the clock can stand still.
         self._policies = {
-            name: replace(tenant.to_policy(), linger=timedelta(0)) for name, tenant in self._tenants.items()
+            name: replace(tenant.to_policy(), linger=timedelta(0), guard=None) for name, tenant in self._tenants.items()
         }
 
     def run(self, bodies: Sequence[bytes]) -> Planned:

@@ -10,6 +10,7 @@ import typer
 
 from adapter.app import open_ledger
 from adapter.cli.console import AsJson, ConfigFile, fail, put, put_json, settings
+from adapter.cli.hold import kept_data, kept_text
 from adapter.cli.tasks import as_data as task_data
 from adapter.domain.records import BOOKING, CANDIDATE, DEPARTURE, RESULT, RESULT_LIST, SITTING, Record, Ref
 from adapter.domain.steps import Step
@@ -120,6 +121,7 @@ def as_data(each: Explained) -> dict[str, object]:
             "reason": {"code": record.reason.code, "text": mask(record.reason.text)} if record.reason else None,
             "deadline": utc_text(record.deadline) if record.deadline else None,
             "in_cirrus": facts(record),
+            "kept_back": [kept_data(kept) for kept in each.history.kept],
             "tasks": [{**task_data(row), "text": mask(row.text)} for row in each.tasks],
         },
     }
@@ -183,6 +185,8 @@ def _now(each: Explained) -> Iterator[tuple[str, str]]:
         yield "exam starts", _moment(record.deadline)
     known = ", ".join(f"{name} {_plain(value)}" for name, value in facts(record).items())
     yield "in Cirrus", known or "not asked about it on its own account"
+    for kept in each.history.kept:
+        yield "kept back", kept_text(kept)
     for row in each.tasks:
         until = f" (until {_moment(row.deadline)})" if row.deadline else ""
         yield "task", mask(f"{row.name}: {row.text}{until}")

@@ -69,6 +69,8 @@ def as_data(counts: Counts) -> dict[str, object]:
         "next_unconfirmed_exam": {
             tenant: utc_text(start) for (tenant,), start in sorted(counts.next_unconfirmed.items())
         },
+        "holds_open": {tenant: number for (tenant,), number in sorted(counts.holds_open.items())},
+        "removals_held": counts.held,
         "tasks_open": {name: number for (name,), number in sorted(counts.tasks_open.items())},
         "outbox": {
             "pending": counts.outbox_pending,
@@ -109,6 +111,9 @@ def _lines(counts: Counts) -> Iterator[tuple[str, int]]:
         yield f"{kind}s due now", number
     for (kind, awaited), number in sorted(counts.work_waiting.items()):
         yield f"{kind}s that wait for {_awaited(awaited)}", number
+    if counts.held:
+        questions = sum(counts.holds_open.values())
+        yield f"removals held until somebody decides ({questions} open holds)", counts.held
     for (name,), number in sorted(counts.tasks_open.items()):
         yield f"open tasks: {name}", number
     since = f", the oldest since {utc_text(counts.outbox_oldest)}" if counts.outbox_oldest else ""

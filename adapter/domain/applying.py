@@ -104,6 +104,32 @@ def depart(record: Record, said: Statement) -> Record:
     )
 
 
+def alias_of(record: Record) -> Ref | None:
+    """Return the record of the same kind that this one is another name of, None for one that is itself."""
+    return record.about if record.about is not None and record.about.kind == record.ref.kind else None
+
+
+def hand_over(record: Record, to: Ref) -> tuple[Record, Record | None]:
+    """Return a booking as somebody else's, and what is left of a seat under the former name.
+
+    What is told of it from now on answers the end of that seat, so that it is told anew.
+    """
+    former = record.about
+    assert former is not None, "only what is about somebody can be handed over"
+    after = replace(
+        record,
+        about=to,
+        status=Status.KNOWN if record.status is Status.KNOWN else Status.DUE,
+        revision=record.revision + 1,
+        reason=None,
+    )
+    if not record.confirmed.get("seat"):
+        return after, None
+    left = depart(record, next(iter(record.facets.values())))
+    left = replace(left, ref=Ref(DEPARTURE, f"{left.ref.key}/{former.key}"))
+    return replace(after, confirmed={"lapsed": f"merged/{former.key}"}), left
+
+
 def successor(record: Record) -> Ref | None:
     """Return the booking that left this seat behind, None for anything but a departure."""
     said = record.data(DEPARTURE) if record.ref.kind == DEPARTURE else None

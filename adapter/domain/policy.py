@@ -11,6 +11,9 @@ from adapter.domain.allowance import Allowance
 Mode = Literal["at_once", "before_start"]
 Relink = Literal["never", "add_candidates"]
 
+NEARNESS = 10
+"""A removal waits for one part in so many of the time that is left until the exam, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResultPolicy:
@@ -34,6 +37,22 @@ class ResultPolicy:
     def given_up_after(self) -> timedelta:
         """How long after an exam a missing result is waited for: the last look, until it is late, or deleted."""
         return max((*self.looks, self.expected_after, self.deleted_after or self.expected_after)) + timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPolicy:
+    """How much may be taken away at once; every field is explained in config/adapter.example.toml."""
+
+    share: int = 25
+    least: int = 10
+    per_hour: int = 500
+    delay: timedelta = timedelta(seconds=30)
+
+    def release_at(self, now: datetime, start: datetime | None) -> datetime:
+        """Return when a removal said now is carried out unless it is held; `start` is that of the soonest exam."""
+        if start is None:
+            return now + self.delay
+        return now + min(self.delay, max(start - now, timedelta()) / NEARNESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,8 @@ class Policy:
     halt_probe: float = 30.0
     halt_longest: float = 120.0
     results: ResultPolicy = field(default_factory=ResultPolicy)
+    guard: GuardPolicy | None = field(default_factory=GuardPolicy)
+    """None: nothing is kept back, for a look at what an event would lead to."""
 
     def mode_of(self, assessment_id: str) -> Mode:
         """Return how sittings of this assessment are provisioned: the first pattern that fits, else the default."""

@@ -2,7 +2,8 @@
 
 A record is named by its `Ref` (kind and the SIS's object id) inside a tenant and carries the external
 id by which Cirrus knows it. Every record has a `home`: the root of the aggregate it is converged with
-(a booking's home is its sitting), and may be `about` another one (a booking is about a candidate).
+(a booking's home is its sitting), and may be `about` another one (a booking is about a candidate). One that is about
+another of its own kind is an alias of it.
 """
 
 import enum

@@ -107,7 +107,7 @@ def merge(held: Statement | None, said: Statement) -> Merged:
         return Merged(Merge.UNCHANGED, _repeated(held, said.version, newer=newer))
     tie = held.version.key_against(said.version)[:-1] == said.version.key_against(held.version)[:-1]
     if newer:
-        return Merged(Merge.APPLIED, replace(said, replaced=held.version), tie)
+        return Merged(Merge.APPLIED, _contradicted(said, held.version), tie)
     return Merged(Merge.SUPERSEDED, _contradicted(held, said.version), tie)
 
 

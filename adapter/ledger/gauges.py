@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from adapter.domain.allowance import Spending
 from adapter.domain.records import BOOKING, RESULT_LIST, SITTING, Status
 from adapter.domain.version import utc_time
-from adapter.ledger import allowances, notices
+from adapter.ledger import allowances, holds, notices
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import outbox, records, tasks, work
@@ -38,6 +38,8 @@ class Counts:
     missing: tuple["Missing", ...] = ()
     spent: Mapping[str, Spending] = field(default_factory=dict[str, Spending])
     notices: Mapping[str, int] = field(default_factory=dict[str, int])
+    holds_open: dict[tuple[str, ...], int] = field(default_factory=dict[tuple[str, ...], int])
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
     pending = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(outbox.c.published_at.is_(None))
     pending_count, oldest = tx.connection.execute(pending).one()
     unconfirmed, nearest = _unconfirmed(tx, tenants)
+    holds_open, held = holds.counts(tx, tenants)
     return Counts(
         at=tx.now,
         work_due={(kind,): number for kind, number in tx.connection.execute(due)},
@@ -73,6 +76,8 @@ def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
         missing=_missing(tx, tenants),
         spent=allowances.spendings(tx, tenants),
         notices=notices.counts(tx),
+        holds_open=holds_open,
+        held=held,
     )
 
 

@@ -5,8 +5,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from adapter.domain.guard import Kept
 from adapter.domain.records import Record, Ref
 from adapter.ledger.database import Transaction
+from adapter.ledger.holds import kept_of
 from adapter.ledger.rows import by_ref, read_record
 from adapter.ledger.schema import journal, outbox, records, tasks
 
@@ -23,11 +25,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One record with all that happened to it, oldest first."""
+    """One record with all that happened to it, oldest first, and what is kept back from it."""
 
     tenant: str
     record: Record
     lines: tuple[Line, ...]
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,11 @@ def history_of(tx: Transaction, external_id: str, tenant: str | None = None) -> 
     if tenant is not None:
         query = query.where(records.c.tenant == tenant)
     rows = tx.connection.execute(query.order_by(records.c.tenant, records.c.kind, records.c.key)).mappings().all()
-    return [History(row["tenant"], read_record(row), _lines(tx, row["tenant"], read_record(row))) for row in rows]
+    return [_history(tx, row["tenant"], read_record(row)) for row in rows]
+
+
+def _history(tx: Transaction, tenant: str, record: Record) -> History:
+    return History(tenant, record, _lines(tx, tenant, record), kept_of(tx, tenant, record.ref))
 
 
 def _lines(tx: Transaction, tenant: str, record: Record) -> tuple[Line, ...]:

@@ -1,19 +1,33 @@
-"""Intake's transaction: a batch of events becomes desired state, due work and journal, or nothing at all."""
+"""Intake's transaction: a batch of events becomes desired state, due work and journal, or nothing at all.
+
+What takes away is kept back first (`adapter.domain.guard`), and carried out by `release_removals` in the same way.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from adapter.domain.applying import Applied, apply
+from adapter.domain.applying import Applied, alias_of, apply
 from adapter.domain.envelope import Envelope
+from adapter.domain.guard import Course, Keeping, Kept, course, kept_anew, learnt, outlives
 from adapter.domain.policy import Policy
-from adapter.domain.records import DEPARTURE, Change, Record, Ref, Status
-from adapter.domain.version import Merge
+from adapter.domain.records import CANDIDATE, DEPARTURE, Change, Record, Ref, Status
+from adapter.domain.version import Merge, Rank
+from adapter.ledger.aliases import handed_over, survivors
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
+from adapter.ledger.removals import (
+    Name,
+    Standing,
+    drop_removals,
+    due_removals,
+    lock_removals,
+    standing_bookings,
+    write_removals,
+)
 from adapter.ledger.rivals import settle_rivals
 from adapter.ledger.rows import by_ref, in_parts, intake_values, lock_records, read_record
 from adapter.ledger.schema import journal, messages, records
@@ -22,6 +36,10 @@ from adapter.ledger.work import Touch, touch, waiting_homes
 
 DUPLICATE = "duplicate"
 CONFLICT = "conflict"
+HELD = "held"
+
+MOST_TELLING = (HELD, Merge.APPLIED.value, Merge.SUPERSEDED.value)
+"""What became of an event is what became of its change that comes first here."""
 
 REOPENED = (Status.SETTLED.value, Status.REJECTED.value)
 
@@ -68,13 +86,19 @@ class _Batch:
     touched: set[Ref] = field(default_factory=set[Ref])
     rippling: set[Ref] = field(default_factory=set[Ref])
     journal: list[dict[str, object]] = field(default_factory=list[dict[str, object]], repr=False)
+    kept: dict[Name, Kept] = field(default_factory=dict[Name, Kept])
+    rekept: set[Name] = field(default_factory=set[Name])
+    overtaken: set[Name] = field(default_factory=set[Name])
+    standing: Standing = field(default_factory=Standing)
+    survivors: dict[Ref, Ref] = field(default_factory=dict[Ref, Ref])
+    merged: dict[Ref, Ref] = field(default_factory=dict[Ref, Ref])
 
 
 def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping[str, Policy]) -> list[str]:
     """Store the events and return for each what became of it.
 
-    `applied`, `unchanged`, `superseded`, `duplicate` (the same event again) or `conflict` (the same event
-    id with other content, which is not stored).
+    `applied`, `unchanged`, `superseded`, `held` (kept back for a moment, or until somebody decides), `duplicate`
+    (the same event again) or `conflict` (the same event id with other content, which is not stored).
     """
     handled, fresh = _known_before(tx, incoming)
     batches: dict[str, _Batch] = {}
@@ -82,7 +106,7 @@ def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping
         batches[tenant] = _Batch(tenant, policies[tenant])
     for batch in batches.values():
         mine = [index for index in fresh if incoming[index].envelope.tenant == batch.tenant]
-        _hold(tx, batch, [change.ref for index in mine for change in incoming[index].changes])
+        _hold(tx, batch, [change for index in mine for change in incoming[index].changes])
         for index in mine:
             handled[index] = _apply(batch, incoming[index], tx.now)
         _write(tx, batch)
@@ -113,29 +137,131 @@ def _known_before(tx: Transaction, incoming: Sequence[Incoming]) -> tuple[list[s
     return handled, fresh
 
 
-def _hold(tx: Transaction, batch: _Batch, refs: Iterable[Ref]) -> None:
+def release_removals(tx: Transaction, tenant: str, policy: Policy, limit: int) -> int:
+    """Carry out up to `limit` removals that have waited long enough or were approved, and return how many that were."""
+    refs = due_removals(tx, tenant, limit)
+    if not refs:
+        return 0
+    batch = _Batch(tenant, policy)
+    _lock(tx, batch, refs)
+    # Locked only now, so that nobody has decided otherwise or said something newer meanwhile.
+    due = {name: kept for name, kept in lock_removals(tx, tenant, refs).items() if kept.is_due(tx.now)}
+    _find_survivors(tx, batch, [kept.change for kept in due.values()])
+    for name, kept in sorted(due.items()):
+        _change(batch, kept.change)
+        batch.kept[name] = replace(kept, state=Keeping.RELEASED, release_at=tx.now)
+        batch.rekept.add(name)
+        note = f"carried out (event {kept.change.statement.version.event_id})"
+        batch.journal.append(_line(tenant, "adapter", kept.event_type, kept.change.ref, note, tx.now))
+    _write(tx, batch)
+    return len(due)
+
+
+def _hold(tx: Transaction, batch: _Batch, changes: Sequence[Change]) -> None:
+    _lock(tx, batch, [change.ref for change in changes])
+    _find_survivors(tx, batch, changes)
+    if batch.policy.guard is None:
+        return
+    batch.kept = lock_removals(tx, batch.tenant, batch.stored)
+    cancels = [change for change in changes if change.statement.version.rank is Rank.CANCEL]
+    known = [record for change in cancels if (record := batch.stored.get(change.ref)) is not None]
+    if known:
+        batch.standing = standing_bookings(tx, batch.tenant, known)
+
+
+def _find_survivors(tx: Transaction, batch: _Batch, changes: Iterable[Change]) -> None:
+    named = {change.about for change in changes if change.about is not None and change.about.kind != change.ref.kind}
+    batch.survivors = survivors(tx, batch.tenant, named, batch.held)
+
+
+def _lock(tx: Transaction, batch: _Batch, refs: Iterable[Ref]) -> None:
     rows = lock_records(tx, batch.tenant, refs)
     batch.stored = {Ref(row["kind"], row["key"]): read_record(row) for row in rows}
     batch.held = dict(batch.stored)
 
 
 def _apply(batch: _Batch, item: Incoming, now: datetime) -> str:
-    merges: list[Merge] = []
+    said: list[str] = []
     for change in item.changes:
-        before = batch.held.get(change.ref)
-        applied = apply(before, change)
+        became = _consider(batch, item, change, now)
         if not change.mention:
-            merges.append(applied.merge)
-            batch.journal.append(_said(batch.tenant, item, change.ref, applied.merge, now))
-        if applied.record != before:
-            _keep(batch, change, applied)
-    return _outcome(merges)
+            said.append(became)
+            note = f"{became} (event {item.envelope.id})"
+            batch.journal.append(_line(batch.tenant, item.who, item.envelope.type, change.ref, note, now))
+    return next((became for became in MOST_TELLING if became in said), Merge.UNCHANGED.value)
 
 
-def _keep(batch: _Batch, change: Change, applied: Applied) -> None:
+def _consider(batch: _Batch, item: Incoming, change: Change, now: datetime) -> str:
+    """Apply a change, or keep it back, and return what became of it."""
+    name = (change.ref, change.facet)
+    kept = batch.kept.get(name)
+    match course(batch.held.get(change.ref), kept, change):
+        case Course.KEEP if (new := _removal(batch, item, change, now)) is not None:
+            batch.kept[name] = kept_anew(kept, new)
+            batch.rekept.add(name)
+            return HELD
+        case Course.REPEATED if kept is not None:
+            _learn(batch, name, kept, change)
+            return Merge.UNCHANGED.value
+        case Course.OUTDATED if kept is not None:
+            _learn(batch, name, kept, change)
+            return Merge.SUPERSEDED.value
+        case _:
+            if kept is not None and kept.standing:
+                _meet(batch, name, kept, change)
+            return _change(batch, change).value
+
+
+def _meet(batch: _Batch, name: Name, kept: Kept, change: Change) -> None:
+    """Let what is kept outlive an older change; before a newer one it is applied, and both come as if at once."""
+    if outlives(kept, change):
+        _learn(batch, name, kept, change)
+        return
+    del batch.kept[name]
+    batch.overtaken.add(name)
+    _change(batch, kept.change)
+
+
+def _learn(batch: _Batch, name: Name, kept: Kept, change: Change) -> None:
+    batch.kept[name] = learnt(kept, change)
+    batch.rekept.add(name)
+
+
+def _removal(batch: _Batch, item: Incoming, change: Change, now: datetime) -> Kept | None:
+    """Return a removal as it is kept back, None where it ends nothing that is still to come."""
+    guard, record = batch.policy.guard, batch.held.get(change.ref)
+    if guard is None or record is None:
+        return None
+    if change.ref.kind == CANDIDATE and not batch.policy.withdrawal_cancels:
+        return None
+    takes = batch.standing.takes(record, now)
+    if not takes:
+        return None
+    return Kept(change, item.envelope.type, takes, now, guard.release_at(now, batch.standing.soonest(takes)))
+
+
+def _change(batch: _Batch, change: Change) -> Merge:
+    before = batch.held.get(change.ref)
+    applied = apply(before, _to_survivor(batch, before, change))
+    if applied.record != before:
+        _take(batch, change, applied)
+    return applied.merge
+
+
+def _to_survivor(batch: _Batch, before: Record | None, change: Change) -> Change:
+    """Let what is about somebody who was merged be about the survivor; a booking that stayed behind stays there."""
+    survivor = batch.survivors.get(change.about) if change.about is not None else None
+    if survivor is None or (before is not None and before.about == change.about):
+        return change
+    return replace(change, about=survivor)
+
+
+def _take(batch: _Batch, change: Change, applied: Applied) -> None:
     batch.held[change.ref] = batch.changed[change.ref] = applied.record
     if applied.departure is not None:
         batch.held[applied.departure.ref] = batch.changed[applied.departure.ref] = applied.departure
+    if (survivor := alias_of(applied.record)) is not None:
+        batch.merged[change.ref] = survivor
     if not applied.calls_for_a_look:
         return
     if applied.record.open:
@@ -146,26 +272,13 @@ def _keep(batch: _Batch, change: Change, applied: Applied) -> None:
         batch.rippling.add(change.ref)
 
 
-def _outcome(merges: list[Merge]) -> str:
-    for merge in (Merge.APPLIED, Merge.SUPERSEDED):
-        if merge in merges:
-            return str(merge.value)
-    return str(Merge.UNCHANGED.value)
-
-
-def _said(tenant: str, item: Incoming, ref: Ref, merge: Merge, now: datetime) -> dict[str, object]:
-    return {
-        "at": now,
-        "tenant": tenant,
-        "kind": ref.kind,
-        "key": ref.key,
-        "who": item.who,
-        "what": item.envelope.type,
-        "note": f"{merge.value} (event {item.envelope.id})",
-    }
+def _line(tenant: str, who: str, what: str, ref: Ref, note: str, now: datetime) -> dict[str, object]:
+    return {"at": now, "tenant": tenant, "kind": ref.kind, "key": ref.key, "who": who, "what": what, "note": note}
 
 
 def _write(tx: Transaction, batch: _Batch) -> None:
+    if batch.merged:
+        _hand_over(tx, batch)
     if batch.changed:
         heirs = settle_rivals(tx, batch.tenant, batch.stored, batch.changed)
         batch.touched |= {record.home for record in heirs if record.open}
@@ -175,11 +288,26 @@ def _write(tx: Transaction, batch: _Batch) -> None:
         known_rows = _rows(tx, batch.tenant, [*(batch.changed[ref] for ref in known), *heirs])
         upsert(tx, records, known_rows, RECORD_KEY, INTAKE_COLUMNS)
         insert_new(tx, records, _rows(tx, batch.tenant, [batch.changed[ref] for ref in new]), RECORD_KEY)
+    write_removals(tx, batch.tenant, [batch.kept[name] for name in batch.rekept if name in batch.kept])
+    drop_removals(tx, batch.tenant, batch.overtaken - batch.kept.keys())
     touched = {Touch(ref, batch.changed[ref].deadline if ref in batch.changed else None) for ref in batch.touched}
     touched |= {Touch(home) for home in _ripple(tx, batch)}
     touched |= {Touch(home) for home in waiting_homes(tx, batch.tenant, batch.changed)}
     touch(tx, batch.tenant, batch.policy, touched)
     append(tx, journal, batch.journal)
+
+
+def _hand_over(tx: Transaction, batch: _Batch) -> None:
+    """Give the bookings of merged people to the survivors, who look at what they have now."""
+    final = survivors(tx, batch.tenant, batch.merged, batch.held)
+    for each in handed_over(tx, batch.tenant, final, batch.changed):
+        ref = each.booking.ref
+        if ref not in batch.held:
+            batch.stored = {**batch.stored, ref: each.before}
+        batch.held[ref] = batch.changed[ref] = each.booking
+        if each.departure is not None:
+            batch.changed[each.departure.ref] = each.departure
+        batch.touched |= {each.booking.home, *final.values()}
 
 
 def _rows(tx: Transaction, tenant: str, changed: Iterable[Record]) -> list[dict[str, Any]]:

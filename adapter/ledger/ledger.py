@@ -19,6 +19,7 @@ from adapter.ledger import (
     documents,
     gauges,
     history,
+    holds,
     intake,
     migrate,
     notices,
@@ -61,8 +62,41 @@ class Ledger:
             return tx.now
 
     def store_batch(self, incoming: Sequence[intake.Incoming], policies: Mapping[str, Policy]) -> list[str]:
-        """Store a batch of events; see `intake.store_batch`."""
-        return self._again("intake", lambda tx: intake.store_batch(tx, incoming, policies))
+        """Store a batch of events; see `intake.store_batch`.
+
+        Where removals are not delayed, they are seen to in the same transaction.
+        """
+
+        def store(tx: Transaction) -> list[str]:
+            handled = intake.store_batch(tx, incoming, policies)
+            kept = {i.envelope.tenant for i, what in zip(incoming, handled, strict=True) if what == intake.HELD}
+            for tenant in sorted(kept):
+                guard = policies[tenant].guard
+                if guard is not None and not guard.delay:
+                    holds.watch(tx, tenant, guard, self._writer)
+                    intake.release_removals(tx, tenant, policies[tenant], len(incoming))
+            return handled
+
+        return self._again("intake", store)
+
+    def watch_removals(self, tenant: str, policy: Policy) -> int:
+        """Hold removals that are too many at once, and return how many were held now; see `holds.watch`."""
+        guard = policy.guard
+        return 0 if guard is None else self._again("guard", lambda tx: holds.watch(tx, tenant, guard, self._writer))
+
+    def release_removals(self, tenant: str, policy: Policy, limit: int) -> int:
+        """Carry out removals that have waited long enough, or were approved; see `intake.release_removals`."""
+        return self._again("guard", lambda tx: intake.release_removals(tx, tenant, policy, limit))
+
+    def decide(self, selection: holds.Selection, decision: holds.Decision, *, by: str, why: str) -> dict[str, int]:
+        """Approve or discard held removals; return how many of each hold. See `holds.decide`."""
+        return self._again(
+            "holds", lambda tx: holds.decide(tx, selection, decision, by=by, why=why, writer=self._writer)
+        )
+
+    def holds(self, *, closed: bool = False) -> list[holds.Hold]:
+        """Return the holds with what they hold."""
+        return self._again("holds", lambda tx: holds.listed(tx, closed=closed))
 
     def claim(self, tenant: str, limit: int, lease: timedelta) -> list[work.Claim]:
         """Take due work; see `work.claim_due`. Each claim is held until `let_go`."""

@@ -5,8 +5,11 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from adapter.domain.guard import Keeping
 from adapter.ledger.database import Transaction
-from adapter.ledger.schema import documents, journal, messages, notices, outbox
+from adapter.ledger.schema import documents, holds, journal, messages, notices, outbox, removals
+
+DISCARDED = Keeping.DISCARDED.value
 
 MOST = 5000
 """Rows in one transaction, so that it holds up nobody and ends within the statement time-out."""
@@ -34,6 +37,8 @@ def tidy(tx: Transaction, retention: Retention) -> int:
         + _delete(tx, outbox, outbox.c.published_at < tx.now - retention.outbox)
         + _delete(tx, notices, sa.and_(notices.c.received_at < tx.now - retention.notices, notices.c.state != "new"))
         + _delete(tx, documents, documents.c.at < tx.now - retention.documents)
+        + _delete(tx, holds, holds.c.closed_at < tx.now - retention.journal)
+        + _delete(tx, removals, sa.and_(removals.c.said_at < tx.now - retention.journal, removals.c.state == DISCARDED))
     )
 
 

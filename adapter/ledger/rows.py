@@ -31,7 +31,7 @@ def intake_values(tenant: str, record: Record, now: datetime) -> dict[str, Any]:
         "about_key": record.about.key if record.about else None,
         "external_id": record.external_id,
         "rival": record.rival,
-        "facets": {name: _statement_json(said) for name, said in record.facets.items()},
+        "facets": {name: statement_json(said) for name, said in record.facets.items()},
         "confirmed": dict(record.confirmed),
         "revision": record.revision,
         "status": record.status.value,
@@ -66,7 +66,7 @@ def read_record(row: sa.RowMapping) -> Record:
         home=Ref(row["home_kind"], row["home_key"]),
         about=Ref(row["about_kind"], row["about_key"]) if row["about_key"] is not None else None,
         external_id=row["external_id"],
-        facets={name: _statement(said) for name, said in row["facets"].items()},
+        facets={name: read_statement(said) for name, said in row["facets"].items()},
         confirmed=row["confirmed"],
         revision=row["revision"],
         status=Status(row["status"]),
@@ -85,7 +85,8 @@ def _wanting(row: sa.RowMapping) -> Wanting | None:
     return Wanting(ref, row["wanting_reason"], row["wanting_since"])
 
 
-def _statement_json(said: Statement) -> dict[str, Any]:
+def statement_json(said: Statement) -> dict[str, Any]:
+    """Return a statement as JSON values."""
     written: dict[str, Any] = {"version": _version_json(said.version), "data": dict(said.data)}
     if said.since != said.version:
         written["since"] = _version_json(said.since)
@@ -96,7 +97,8 @@ def _statement_json(said: Statement) -> dict[str, Any]:
     return written
 
 
-def _statement(written: Mapping[str, Any]) -> Statement:
+def read_statement(written: Mapping[str, Any]) -> Statement:
+    """Read what `statement_json` wrote."""
     version = _version(written["version"])
     since = _version(written["since"]) if "since" in written else version
     replaced = _version(written["replaced"]) if "replaced" in written else None

@@ -280,3 +280,39 @@ allowances = sa.Table(
     sa.Column("swept", sa.Integer, nullable=False),
     sa.Column("refused_until", UtcTime),
 )
+
+removals = sa.Table(
+    "removals",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("facet", sa.Text, primary_key=True),
+    sa.Column("said", JsonText, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("takes", JsonText, nullable=False),
+    sa.Column("said_at", UtcTime, nullable=False),
+    sa.Column("release_at", UtcTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("hold", sa.Text),
+    sa.Index("removals_state", "tenant", "state", "release_at"),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("sitting", sa.Text),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("opened_at", UtcTime, nullable=False),
+    sa.Column("closed_at", UtcTime),
+    sa.Column("closed_as", sa.Text),
+    sa.Column("closed_by", sa.Text),
+    sa.Index(
+        "holds_open",
+        "tenant",
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    ),
+)

@@ -14,7 +14,7 @@ from typing import Literal
 PREFIX = "cirrus_adapter_"
 
 HORIZONS = ("1h", "24h", "7d", "later")
-LOOPS = ("intake", "notices", "converge", "publish", "leases", "gauges")
+LOOPS = ("intake", "notices", "guard", "converge", "publish", "leases", "gauges")
 BROKER_LOOPS = ("intake", "publish")
 HALT_REASONS = ("auth", "setup", "outage")
 CIRCUIT_STATES = ("closed", "open", "half_open")
@@ -56,6 +56,7 @@ MESSAGES_HANDLED = Entry(
     ("event_type", "tenant", "outcome"),
     "Messages that are durable in the ledger or in the dead-letter queue, by outcome: "
     "applied, unchanged, duplicate, superseded, waiting, held, dead_lettered. "
+    "Held is what takes away: it is kept back, for a moment or until somebody decides. "
     "Received without handled means the intake is stuck: look at the ledger errors.",
 )
 MESSAGE_AGE = Entry(
@@ -197,6 +198,13 @@ TASKS_OPEN = Entry(
     "gauge",
     ("kind",),
     "Manual tasks, for what the Cirrus API cannot do. Not falling: nobody works on them; `cirrus-adapter tasks list`.",
+)
+HOLDS_OPEN = Entry(
+    "holds_open",
+    "gauge",
+    ("tenant",),
+    "Questions of the mass-change guard that nobody has answered. Not 0: the SIS would take away more at once than is "
+    "usual, and nothing of it is carried out; `cirrus-adapter hold list`.",
 )
 CIRRUS_ALLOWANCE_REMAINING = Entry(
     "cirrus_allowance_remaining_ratio",

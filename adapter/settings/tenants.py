@@ -13,6 +13,7 @@ from adapter.cirrus.paths import Paths
 from adapter.domain.mapping import IdMapping
 from adapter.domain.policy import Policy
 from adapter.errors import ConfigurationError
+from adapter.settings.guard import GuardSettings
 from adapter.settings.results import ResultSettings
 from adapter.settings.rules import MappingSettings, PolicySettings
 from adapter.settings.section import Fault, Section, either_fault, read_secret
@@ -67,6 +68,9 @@ class TenantSettings(Section):
 
     policy: PolicySettings = Field(default_factory=PolicySettings)
     """How exams are brought into Cirrus."""
+
+    guard: GuardSettings = Field(default_factory=GuardSettings)
+    """How much the SIS may take away at once."""
 
     results: ResultSettings = Field(default_factory=ResultSettings)
     """How results come back."""
@@ -133,7 +137,7 @@ class TenantSettings(Section):
 
     def to_policy(self) -> Policy:
         """Return the policy in the domain's words."""
-        return replace(self.policy.to_policy(), results=self.results.to_policy())
+        return replace(self.policy.to_policy(), results=self.results.to_policy(), guard=self.guard.to_policy())
 
 
 def _token_faults(token: str) -> Iterator[Fault]:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from handlers.ooapi import Code, Day, Identifier, Moment, Need, Person, Shape, Text
 
 
@@ -54,6 +56,23 @@ class AccommodationChanged(Shape):
     personId: Identifier  # noqa: N815 - the contract's spelling
     primaryCode: Code  # noqa: N815 - the contract's spelling
     assignedNeeds: tuple[Need, ...]  # noqa: N815 - the contract's spelling
+
+
+class PersonMerged(Shape):
+    """Two records of one person have become one: the survivor has the bookings and the results of both.
+
+    The retired number is given to nobody else. Cirrus cannot merge users: its retired user is left to a person.
+    """
+
+    survivingPerson: Person  # noqa: N815 - the contract's spelling
+    retiredPersonId: Identifier  # noqa: N815 - the contract's spelling
+    retiredPrimaryCode: Code  # noqa: N815 - the contract's spelling
+
+    @model_validator(mode="after")
+    def _two_people(self) -> "PersonMerged":
+        if self.retiredPersonId == self.survivingPerson.personId:
+            raise ValueError("a person cannot be merged into the same person")
+        return self
 
 
 class ErasureRequested(Shape):

@@ -11,8 +11,9 @@ from adapter.domain.verdict import Reason
 from adapter.domain.version import fingerprint
 from handlers import said
 from handlers.candidates.erasure import erase, keeps, waiting
+from handlers.candidates.merging import retire
 from handlers.extra_time import booked_percentage, next_turn, standing_percentage
-from handlers.people import ENROLMENT, ERASURE, is_later, obstacle, person_of, profile
+from handlers.people import ENROLMENT, ERASURE, MERGED, is_later, obstacle, person_of, profile
 from handlers.sittings.translate import SEAT
 from handlers.sittings.view import SittingView, booking_is_live
 
@@ -33,11 +34,17 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     if record is None or record.status is Status.REJECTED:
         return Plan()
     if ERASURE not in record.facets:
-        return _plan(aggregate, record, now, policy)
+        return _wanted(aggregate, record, now, policy)
     kept = keeps(aggregate, now, policy)
     if kept is None:
         return erase(aggregate, record, now)
-    return waiting(_plan(aggregate, record, now, policy), record, *kept)
+    return waiting(_wanted(aggregate, record, now, policy), record, *kept)
+
+
+def _wanted(aggregate: Aggregate, record: Record, now: datetime, policy: Policy) -> Plan:
+    if MERGED in record.facets:
+        return retire(aggregate, record, now)
+    return _plan(aggregate, record, now, policy)
 
 
 def _plan(aggregate: Aggregate, record: Record, now: datetime, policy: Policy) -> Plan:

@@ -1,24 +1,26 @@
 """From an event about a student to what the candidate should be."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import BaseModel
 
 from adapter.domain.envelope import Envelope
 from adapter.domain.mapping import IdMapping, Unmappable
 from adapter.domain.records import Change
-from adapter.domain.version import Rank, Statement, utc_text
+from adapter.domain.version import Rank, Statement, Version, utc_text
 from handlers.candidates.events import (
     AccommodationChanged,
     Enrolment,
     ErasureRequested,
+    PersonMerged,
     StudentEnrolled,
     StudentUpdated,
     StudentWithdrawn,
 )
 from handlers.extra_time import needs_data
 from handlers.ooapi import Code, Need, Person
-from handlers.people import ENROLMENT, ERASURE, NEEDS, candidate_id, candidate_ref, person_change
+from handlers.people import ENROLMENT, ERASURE, MERGED, NEEDS, candidate_id, candidate_ref, person_change
 
 
 def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[Change, ...]:
@@ -32,6 +34,8 @@ def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[
             return tuple(_enrolled(envelope, data.person, data.programOfferingAssociation, mapping))
         case AccommodationChanged():
             return (_needs(envelope, data.personId, data.primaryCode, data.assignedNeeds, mapping),)
+        case PersonMerged():
+            return _merged(envelope, data, mapping)
         case ErasureRequested():
             return (_erasure(envelope, data, mapping),)
         case _:
@@ -74,6 +78,26 @@ def _needs(envelope: Envelope, person_id: str, primary: Code, needs: tuple[Need,
         external_id=_external_id(person_id, primary, mapping),
         ripples=True,
     )
+
+
+def _merged(envelope: Envelope, data: PersonMerged, mapping: IdMapping) -> tuple[Change, ...]:
+    survivor, retired = data.survivingPerson.personId, data.retiredPersonId
+    person = person_change(envelope, data.survivingPerson, mapping, mention=False)
+    if envelope.subject != survivor:
+        # A sequence counts what is said of the event's own subject.
+        person = replace(person, statement=Statement.first(_unsequenced(envelope), person.statement.data))
+    alias = Change(
+        ref=candidate_ref(retired),
+        facet=MERGED,
+        statement=Statement.first(_unsequenced(envelope), {"into": survivor}),
+        external_id=_external_id(retired, data.retiredPrimaryCode, mapping),
+        about=candidate_ref(survivor),
+    )
+    return (person, alias)
+
+
+def _unsequenced(envelope: Envelope) -> Version:
+    return envelope.version(Rank.UPDATE, sequenced=False)
 
 
 def _erasure(envelope: Envelope, asked: ErasureRequested, mapping: IdMapping) -> Change:

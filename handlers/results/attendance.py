@@ -86,7 +86,7 @@ def _recorded(booked: Booked, attendance: str, attempt: AttemptSeen | None) -> O
     data: dict[str, Any] = {
         "associationId": record.ref.key,
         "offeringId": record.home.key,
-        "personId": record.about.key if record.about is not None else None,
+        "personId": booked.person_id,
         "attendance": attendance,
         "startedAt": started,
         "handedInAt": ended,

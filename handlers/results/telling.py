@@ -117,7 +117,7 @@ def _ids(view: ResultList, member: Record, given: Attributed) -> dict[str, Any]:
     sitting = view.sitting.record.ref.key if view.sitting is not None else None
     candidate_id = candidate_of(member)
     bookings = view.bookings.get(candidate_id, ())
-    person = next((each.record.about.key for each in bookings if each.record.about is not None), None)
+    person = next((each.person_id for each in bookings if each.person_id is not None), None)
     alone = "/" in view.schedule_id
     return {
         "associationId": booking.ref.key if booking is not None else None,

@@ -8,6 +8,7 @@ from typing import Any
 from adapter.domain.policy import Policy
 from adapter.domain.records import BOOKING, SITTING, Aggregate, Record, result_ref
 from adapter.domain.version import Statement, utc_time
+from handlers.people import person_id
 from handlers.results.hear import EXAM, NOTICE
 from handlers.sittings.seats import stands
 from handlers.sittings.translate import SEAT
@@ -28,6 +29,12 @@ class Booked:
     def candidate_id(self) -> str | None:
         """CandidateExtId."""
         return self.candidate.external_id if self.candidate is not None else None
+
+    @property
+    def person_id(self) -> str | None:
+        """The SIS's id of the person: of the survivor, where this one was merged into another."""
+        about = self.record.about
+        return person_id(self.candidate) or (about.key if about is not None else None)
 
     @property
     def attempt(self) -> int:

@@ -39,6 +39,7 @@ HANDLER = Handler(
         said.LAUNCH_LINK_ISSUED,
         said.TASK_RAISED,
         said.TASK_CLOSED,
+        *said.OF_THE_GUARD,
     ),
     translate=translate,
     plan=plan,

@@ -171,7 +171,8 @@ def _sort_one(
 def _not_there_yet(record: Record, aggregate: Aggregate) -> Ref | None:
     """Return the booking that has left this seat and has no other one yet; a seat is given up after the new one."""
     ref = successor(record)
-    ahead = aggregate.related.get(ref) if ref is not None else None
+    here = next((member for member in aggregate.members if member.ref == ref), None)
+    ahead = here or (aggregate.related.get(ref) if ref is not None else None)
     if ahead is None or not booking_is_live(ahead) or holds_seat(ahead):
         return None
     # At rest without a seat, it has lapsed with its new exam or with its student: no seat will come.

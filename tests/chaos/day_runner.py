@@ -45,6 +45,9 @@ token = "token"
 calls_per_second = 0
 read_timeout_s = 5
 mapping.default_hierarchy = {{ id = "EXAMS", name = "All exams" }}
+[tenants.uni.guard]
+delay_s = 0
+share_percent = 100
 [tenants.uni.policy]
 modes = {{ "ECON*" = "before_start" }}
 linger_s = {linger}
@@ -148,7 +151,10 @@ class World:
             ).scalar_one()
             told = connection.execute(sa.text("SELECT count(*) FROM outbox WHERE published_at IS NULL")).scalar_one()
             leased = connection.execute(sa.text("SELECT count(*) FROM work WHERE lease_by IS NOT NULL")).scalar_one()
-        return int(due) + int(told) + int(leased)
+            kept = connection.execute(
+                sa.text("SELECT count(*) FROM removals WHERE state IN ('pending', 'approved')")
+            ).scalar_one()
+        return int(due) + int(told) + int(leased) + int(kept)
 
     def unread(self) -> int:
         """Count the messages that no worker has acknowledged."""

@@ -129,15 +129,21 @@ def candidate(key: str) -> Ref:
     return Ref(CANDIDATE, key)
 
 
-def said(event: str, *changes: Change, minute: int = 0, tenant: str = TENANT, content: object = None) -> Incoming:
+def said(
+    event: str,
+    *changes: Change,
+    minute: int = 0,
+    tenant: str = TENANT,
+    content: object = None,
+    rank: Rank = Rank.UPDATE,
+) -> Incoming:
     """Return an event of the SIS with what it changes; its time is so many minutes after `NOW`."""
     moment = NOW + timedelta(minutes=minute)
     envelope = Envelope(
         id=event, source="urn:sis", type="sis.test.v1", subject=changes[0].ref.key, time=moment, tenant=tenant
     )
     dated = tuple(
-        replace(change, statement=Statement.first(envelope.version(Rank.UPDATE), change.statement.data))
-        for change in changes
+        replace(change, statement=Statement.first(envelope.version(rank), change.statement.data)) for change in changes
     )
     return Incoming(envelope, dated, fingerprint([event, content]))
 
@@ -157,6 +163,12 @@ def booked(key: str, at: str, who: str = "anna", **data: object) -> Change:
     return replace(
         change(booking(key), "booking", live=True, sitting=at, **data), home=sitting(at), about=candidate(who)
     )
+
+
+def cancelled(event: str, key: str, at: str, *, minute: int = 1, who: str = "anna", **data: object) -> Incoming:
+    """Return the event by which a booking ends."""
+    ended = change(booking(key), "booking", live=False, sitting=at, **data)
+    return said(event, replace(ended, home=sitting(at), about=candidate(who)), minute=minute, rank=Rank.CANCEL)
 
 
 def person(key: str, external_id: str | None = None, *, mention: bool = False, **data: object) -> Change:

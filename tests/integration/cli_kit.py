@@ -48,6 +48,8 @@ token = "token-a"
 calls_per_second = 0
 [tenants.uni.mapping]
 default_hierarchy = {{id = "EXAMS", name = "All exams"}}
+[tenants.uni.guard]
+delay_s = 0
 [tenants.uni.policy]
 linger_s = 0
 """,

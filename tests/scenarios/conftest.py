@@ -78,7 +78,7 @@ def _settings(
     mapping = {"default_hierarchy": {"id": HIERARCHY, "name": HIERARCHY}}
     given = {
         slug: {"base_url": cirrus_url, "calls_per_second": 0, "mapping": mapping, "read_timeout_s": 5}
-        | {"webhook": {"path_secret": PATH_SECRET}}
+        | {"webhook": {"path_secret": PATH_SECRET}, "guard": {"delay_s": 0}}
         | tenant
         | {"policy": short | tenant.get("policy", {}), "results": soon | tenant.get("results", {})}
         for slug, tenant in tenants.items()

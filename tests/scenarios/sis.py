@@ -69,6 +69,15 @@ class Sis:
         data = {"personId": who, "primaryCode": student_number(who), "assignedNeeds": needs}
         return self.event("accommodation.changed", who, data)
 
+    def merged(self, survivor: str, retired: str) -> Json:
+        """Make one person of two records."""
+        data = {
+            "survivingPerson": person(survivor),
+            "retiredPersonId": retired,
+            "retiredPrimaryCode": student_number(retired),
+        }
+        return self.event("person.merged", survivor, data)
+
     def erasure_requested(self, who: str) -> Json:
         """Ask for a person's data to be erased."""
         return self.event("person.erasure-requested", who, {"personId": who, "primaryCode": student_number(who)})

@@ -21,7 +21,7 @@ from adapter.cirrus.sandbox import SandboxControl, SandboxServer
 from adapter.flow.process import App
 from adapter.ledger.history import History, TaskRow
 from adapter.ledger.ledger import Ledger
-from adapter.ledger.schema import messages, outbox, work
+from adapter.ledger.schema import messages, outbox, removals, work
 from adapter.settings import Settings
 from tests.scenarios.sis import Json, Sis
 
@@ -266,9 +266,10 @@ class World:
             return False
         soon = sa.func.clock_timestamp() + sa.text(f"interval '{quiet} seconds'")
         busy = sa.select(work.c.key).where(sa.or_(work.c.due_at <= soon, work.c.lease_by.is_not(None))).limit(1)
+        kept = sa.select(removals.c.key).where(removals.c.state.in_(("pending", "approved"))).limit(1)
         told = set(self._column(sa.select(outbox.c.id)))
         heard = {outcome.id for outcome in self.outcomes()}
-        return not self._column(busy) and told <= heard and self._ready() == 0
+        return not self._column(kept) and not self._column(busy) and told <= heard and self._ready() == 0
 
     def _buried(self) -> set[str]:
         self._dead += self._receive(self._morgue)

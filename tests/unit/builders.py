@@ -171,6 +171,16 @@ def accommodated(who: str, *needs: Mapping[str, object], minute: int = 0) -> Eve
     return Event("sis.accommodation.changed.v1", f"p{who}", data, minute)
 
 
+def merged(survivor: str, retired: str, *, minute: int = 0) -> Event:
+    """Return `sis.person.merged.v1`: person `p2` was a second record of person `p1`."""
+    data = {
+        "survivingPerson": person(survivor),
+        "retiredPersonId": f"p{retired}",
+        "retiredPrimaryCode": code(f"s{retired}"),
+    }
+    return Event("sis.person.merged.v1", f"p{survivor}", data, minute)
+
+
 def erasure_requested(who: str, *, minute: int = 0, not_before: datetime | None = None) -> Event:
     """Return `sis.person.erasure-requested.v1`."""
     data: dict[str, Any] = {"personId": f"p{who}", "primaryCode": code(f"s{who}")}

@@ -1,5 +1,6 @@
 """Tests of reading events about students: each type, each bad field with its JSON path, and no leak of a name."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,19 @@ from adapter.domain.steps import Hierarchy
 from adapter.domain.version import Rank
 from adapter.errors import InvalidMessage
 from handlers.people import MENTION, NEEDS, PERSON
-from tests.unit.builders import MAPPING, Event, accommodated, booked, changes, code, enrolled, read, updated, withdrawn
+from tests.unit.builders import (
+    MAPPING,
+    Event,
+    accommodated,
+    booked,
+    changes,
+    code,
+    enrolled,
+    merged,
+    read,
+    updated,
+    withdrawn,
+)
 from tests.unit.wrong import Wrong, spoil
 
 P1 = Ref(CANDIDATE, "p1")
@@ -162,6 +175,41 @@ def test_a_wrong_person_is_refused_with_its_path(build: Any, path: str, value: o
 def test_a_wrong_field_is_refused_with_its_path(event: Event, path: str, value: object, words: str) -> None:
     """The rest of each event is checked as strictly."""
     _refuses(event, path, value, words)
+
+
+def test_a_merger_says_who_survives_and_keeps_the_retired_number() -> None:
+    """The survivor is brought up to date; the retired record is an alias that holds its own id, by time alone."""
+    survivor, retired = changes(replace(merged("1", "2", minute=3), sequence=7))
+    assert (survivor.ref, survivor.facet, survivor.external_id, survivor.mention) == (P1, PERSON, "s1", False)
+    assert survivor.statement.version.sequence == 7
+    assert (retired.ref, retired.about, retired.external_id) == (Ref(CANDIDATE, "p2"), P1, "s2")
+    assert retired.statement.data == {"into": "p1"}
+    assert retired.statement.version.sequence is None
+
+
+def test_a_merger_told_of_the_retired_person_has_no_sequence_for_the_survivor() -> None:
+    """A sequence counts what is said of the event's own subject."""
+    survivor, _ = changes(replace(merged("1", "2"), subject="p2", sequence=7))
+    assert survivor.statement.version.sequence is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("survivingPerson", None, "$.data.survivingPerson: missing"),
+        ("survivingPerson.mail", "nowhere", "$.data.survivingPerson.mail"),
+        ("retiredPersonId", None, "$.data.retiredPersonId: missing"),
+        ("retiredPersonId", "", "$.data.retiredPersonId"),
+        ("retiredPersonId", "p1", "a person cannot be merged into the same person"),
+        ("retiredPrimaryCode", None, "$.data.retiredPrimaryCode: missing"),
+        ("retiredPrimaryCode.code", "", "$.data.retiredPrimaryCode.code"),
+    ],
+)
+def test_a_wrong_merger_is_refused_with_its_path(path: str, value: object, words: str) -> None:
+    """Each field that can be wrong is named."""
+    with pytest.raises(InvalidMessage) as caught:
+        read(spoil(merged("1", "2"), path, value))
+    assert words in str(caught.value)
 
 
 def test_unknown_fields_are_ignored() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from adapter.domain.answers import Phrase, ResultSeen
+from adapter.domain.guard import Kept, told_discarded, told_held
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
 from adapter.domain.steps import CreateCandidate
@@ -14,6 +15,7 @@ from tests.unit.builders import (
     START,
     booked,
     booking_cancelled,
+    changes,
     enrolled,
     exam_cancelled,
     scheduled,
@@ -60,6 +62,10 @@ def everything_told() -> list[Outcome]:
     publish(marked, "2", ResultSeen("voided"))
     marked.work(marked.now + timedelta(hours=2))
     told += marked.said.values()
+
+    (ended,) = changes(booking_cancelled("1", "1", minute=5))
+    kept = Kept(ended, "sis.exam.booking-cancelled.v1", ("o1",), plain.now, plain.now)
+    told += [told_held(kept, "1f3a9c02", "30 of 40"), told_discarded(kept, "1f3a9c02", "a wrong import")]
     return told
 
 

@@ -13,6 +13,7 @@ from adapter.domain.mapping import IdMapping
 from adapter.domain.policy import Policy
 from adapter.domain.steps import Hierarchy
 from adapter.settings import HierarchySettings, MappingSettings, PolicySettings, ResultSettings, Settings, load
+from adapter.settings.guard import GuardSettings
 
 CONFIG = Path(__file__).parents[2] / "config"
 KEYS = [(section.path, key.name) for section in tables(SLUG) for key in section.keys]
@@ -96,8 +97,9 @@ def test_every_rule_of_a_policy_can_be_set() -> None:
     """Each field of the policy has a key, with its unit in the name."""
     keys = {re.sub(r"_(s|min|h)$", "", name) for name in PolicySettings.model_fields}
 
-    assert {field.name for field in fields(Policy)} == keys | {"results"}
+    assert {field.name for field in fields(Policy)} == keys | {"results", "guard"}
     assert ResultSettings().to_policy() == Policy().results
+    assert GuardSettings().to_policy() == Policy().guard
 
 
 def test_the_example_mappings_are_valid() -> None:

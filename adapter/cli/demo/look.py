@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapter.cli.demo.stage import MAKE_HIERARCHY, Stage
+from adapter.domain.guard import Keeping
 from adapter.domain.records import BOOKING, Record, Status
 from adapter.ledger.database import Transaction
 from adapter.ledger.history import TaskRow
 from adapter.ledger.notices import NEW
 from adapter.ledger.rows import read_record
-from adapter.ledger.schema import notices, outbox, records, work
+from adapter.ledger.schema import notices, outbox, records, removals, work
 from handlers.sittings.tasks import REMOVE_CANDIDATE
 from handlers.sittings.view import booking_is_live, holds_seat
 
@@ -184,6 +185,7 @@ def _held(stage: Stage) -> Held:
 def _busy(tx: Transaction) -> int:
     due = sa.or_(work.c.lease_by.is_not(None), work.c.due_at <= tx.now + SOON)
     unread = _count(tx, notices, notices.c.state == NEW)
+    unread += _count(tx, removals, removals.c.state == Keeping.PENDING.value)
     return unread + _count(tx, work, due) + _count(tx, records, records.c.status == Status.DUE.value)
 
 
