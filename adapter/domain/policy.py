@@ -10,6 +10,7 @@ from adapter.domain.allowance import Allowance
 
 Mode = Literal["at_once", "before_start"]
 Relink = Literal["never", "add_candidates"]
+Drift = Literal["report", "restore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Policy:
     pending_after: timedelta = timedelta(minutes=15)
     pending_near: timedelta = timedelta(hours=24)
     recheck: timedelta = timedelta(minutes=15)
+    drift: Drift = "report"
+    drift_check_before: timedelta = timedelta(hours=20)
     create_empty: bool = False
     launch_links: bool = True
     relink: Relink = "never"

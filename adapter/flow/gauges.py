@@ -58,6 +58,7 @@ class Gauges:
             {tenant: start.timestamp() for tenant, start in counts.next_unconfirmed.items()}
         )
         self._metrics.tasks_open.replace(counts.tasks_open)
+        self._metrics.drift_items.replace(counts.drift)
         self._metrics.outbox_pending.set(counts.outbox_pending)
         self._metrics.outbox_oldest.set(counts.outbox_oldest.timestamp() if counts.outbox_oldest else 0)
         self._metrics.notices_pending.set(counts.notices.get(NEW, 0))

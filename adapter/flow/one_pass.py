@@ -15,7 +15,7 @@ from adapter.domain.handler import Handler
 from adapter.domain.policy import Policy
 from adapter.domain.ports import Platform
 from adapter.domain.records import Aggregate
-from adapter.domain.steps import ReadResults, Step
+from adapter.domain.steps import ReadResults, ReadSchedule, Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
 from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
@@ -77,6 +77,9 @@ class Passes:
         for _ in range(MOST_ROUNDS):
             moment = now()
             plan = handler.plan(aggregate, moment, self.tenancy.policy)
+            if plan.whole and not aggregate.complete:
+                aggregate, _ = self.ledger.load(claim, whole=True)
+                continue
             aggregate = self._record(claim, aggregate, plan.findings, moment)
             if not plan.steps:
                 self._release(claim, look_again=plan.look_again)
@@ -144,6 +147,8 @@ class Passes:
         self._settle_allowance(step, answer)
         self._tell_gate(step, answer, verdict)
         self.metrics.verdicts.of(kind, type(verdict).__name__.lower()).inc()
+        if isinstance(step, ReadSchedule) and isinstance(verdict, Confirmed):
+            self.metrics.drift_check.of(kind).set(asked.timestamp())
         # The cautious end of the call: what was read may be older than the answer, what was written younger.
         return Receipt(step, answer, verdict, asked if step.reads else now())
 

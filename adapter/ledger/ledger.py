@@ -82,10 +82,10 @@ class Ledger:
             held = tuple(self._held)
         return self._again("renew", lambda tx: work.renew_leases(tx, held, lease)) if held else 0
 
-    def load(self, claim: work.Claim) -> tuple[Aggregate, datetime]:
-        """Return the claimed aggregate, and the ledger's time at which it was read."""
+    def load(self, claim: work.Claim, *, whole: bool = False) -> tuple[Aggregate, datetime]:
+        """Return the claimed aggregate, and the ledger's time at which it was read; see `load_aggregate`."""
         with self._database.transaction("load", snapshot=True) as tx:
-            return aggregates.load_aggregate(tx, claim), tx.now
+            return aggregates.load_aggregate(tx, claim, whole=whole), tx.now
 
     def record(
         self, claim: work.Claim, aggregate: Aggregate, findings: Sequence[Finding], policy: Policy, lease: timedelta

@@ -16,6 +16,8 @@ from handlers.sittings.events import BookingCancelled, ExamBooked, ExamCancelled
 TIMETABLE = "timetable"
 LIFE = "life"
 SEAT = "booking"
+RESTORE = "restore"
+"""What an operator asks for: that Cirrus be as the SIS says, whatever was changed by hand."""
 
 
 def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[Change, ...]:

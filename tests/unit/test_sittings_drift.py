@@ -1,0 +1,427 @@
+"""S21: what people change by hand in Cirrus is seen at a read-back, told, and stands until somebody decides."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapter.domain.answers import Phrase
+from adapter.domain.policy import Policy
+from adapter.domain.records import SITTING, Change, Ref, Status
+from adapter.domain.steps import ChangeSchedule, DeleteSchedule, UnlistCandidates
+from adapter.domain.version import Rank, Statement, Version, utc_text
+from handlers.sittings.translate import RESTORE
+from tests.unit.builders import (
+    NOW,
+    START,
+    accommodated,
+    booked,
+    booking_cancelled,
+    exam_cancelled,
+    scheduled,
+    updated,
+    withdrawn,
+)
+from tests.unit.pure_cirrus import lose_answer_to, refused
+from tests.unit.pure_office import Office, kinds, settled
+
+AT_ONCE = Policy()
+LATE = Policy(mode="before_start")
+RESTORES = Policy(drift="restore")
+HOUR = timedelta(hours=1)
+CHECK = START - AT_ONCE.drift_check_before
+both_modes = pytest.mark.parametrize("policy", [AT_ONCE, LATE], ids=["at once", "drafts"])
+
+
+def edit(office: Office, **values: object) -> None:
+    """Change values of schedule 1 as a person does."""
+    held = office.cirrus.schedules["o1"]
+    held.schedule = replace(held.schedule, **values)  # type: ignore[arg-type]
+
+
+def drifts(office: Office) -> list[dict[str, Any]]:
+    """Return what was told of drift, oldest first, without the ids of the exam."""
+    told = office.told("drift.detected", "o1")
+    return [{name: o.data[name] for name in ("missing", "surplus", "differing") if o.data[name]} for o in told]
+
+
+def look(office: Office) -> None:
+    """Let the look at the schedule be made that comes before each exam."""
+    office.work(CHECK)
+
+
+def ask(office: Office) -> None:
+    """Ask as an operator that Cirrus be as the SIS says."""
+    office.now += timedelta(seconds=1)
+    at = office.now
+    wish = Statement.first(Version(at, None, Rank.UPDATE, f"ask-{at}"), {"at": utc_text(at)})
+    office.take(Change(Ref(SITTING, "o1"), RESTORE, wish))
+    office.work()
+
+
+def moved_to(start: datetime) -> dict[str, str]:
+    """Return how a start that was moved by hand is told."""
+    return {"field": "start", "wanted": utc_text(START), "seen": utc_text(start)}
+
+
+# The look before the exam.
+
+
+@both_modes
+def test_an_exam_is_looked_at_once_before_it_starts(policy: Policy) -> None:
+    """One call for each sitting, at the time that the settings name; where nothing was changed, nothing is told."""
+    office = settled("1", "2", policy=policy)
+    office.work(START)
+    assert kinds(office.cirrus.steps).count("ReadSchedule") == 1
+    assert office.told("drift.detected") == []
+    assert office.sitting().status is Status.SETTLED
+
+
+@pytest.mark.parametrize(("hours", "made"), [(0, NOW), (20, START - 10 * HOUR)], ids=["not wanted", "made later"])
+def test_a_look_that_shows_nothing_new_is_not_made(hours: int, made: datetime) -> None:
+    """Where it is switched off, and where the schedule was made when the time had come already."""
+    office = Office(Policy(drift_check_before=timedelta(hours=hours)), now=made)
+    office.hear(scheduled(), booked("1", "1"))
+    office.work(START + HOUR)
+    assert "ReadSchedule" not in kinds(office.cirrus.steps)
+
+
+def test_a_look_sees_every_booking() -> None:
+    """A settled sitting is planned with few of its members; for a look at all of Cirrus' seats it is loaded whole."""
+    office = settled("1", "2", "3", policy=AT_ONCE)
+    office.hear(booked("4", "4", minute=5))
+    look(office)
+    assert office.told("drift.detected") == []
+
+
+# What is seen, is told once, and stands.
+
+
+@both_modes
+def test_a_candidate_taken_off_by_hand_stays_off(policy: Policy) -> None:
+    """It is told as missing; neither the look nor the person's new address nor another booking puts it back."""
+    office = settled("1", "2", policy=policy)
+    office.cirrus.schedules["o1"].seats.discard("s1")
+    look(office)
+    missing = [{"associationId": "b1", "personId": "p1", "candidateExtId": "s1"}]
+    assert drifts(office) == [{"missing": missing}]
+    office.hear(updated("1", minute=6, mail="new@uni.example"), booked("3", "3", minute=7))
+    office.work()
+    assert office.seats() == {"s2", "s3"}
+    assert drifts(office) == [{"missing": missing}]
+    assert (office.sitting().status, office.booking("1").status) == (Status.MANUAL, Status.SETTLED)
+
+
+def test_nothing_is_confirmed_for_a_seat_that_is_not_there() -> None:
+    """Extra time that is granted later is no reason to say that the candidate can sit."""
+    office = settled("1", policy=AT_ONCE)
+    office.cirrus.schedules["o1"].seats.clear()
+    look(office)
+    office.hear(accommodated("1", {"extraTimePercentage": 25}, minute=6))
+    office.work()
+    assert [o.data["extraTimePercentage"] for o in office.told("booking.confirmed", "b1")] == [0]
+
+
+@both_modes
+def test_a_candidate_added_by_hand_stays_on(policy: Policy) -> None:
+    """It is told as surplus, by the id in Cirrus, and not removed."""
+    office = settled("1", policy=policy)
+    office.cirrus.schedules["o1"].seats.add("walkin")
+    look(office)
+    office.work(START)
+    assert (drifts(office), office.seats()) == ([{"surplus": ["walkin"]}], {"s1", "walkin"})
+
+
+@both_modes
+def test_values_changed_by_hand_stand(policy: Policy) -> None:
+    """Title and times are told as they are and as the SIS says; a draft is not quietly changed back."""
+    office = settled("1", policy=policy)
+    edit(office, title="Room 5", start=START + HOUR)
+    look(office)
+    title = {"field": "title", "wanted": "Exam 1", "seen": "Room 5"}
+    assert drifts(office) == [{"differing": [title, moved_to(START + HOUR)]}]
+    office.hear(booked("2", "2", minute=6))
+    office.work(START - HOUR)
+    assert office.cirrus.schedules["o1"].schedule.start == START + HOUR
+    assert (office.open_tasks(), office.seats()) == ([], {"s1", "s2"})
+    assert office.cirrus.schedules["o1"].activated
+
+
+def test_a_schedule_taken_back_to_a_draft_stays_one() -> None:
+    """Whoever has deactivated it is at work on it."""
+    office = settled("1", policy=AT_ONCE)
+    office.cirrus.schedules["o1"].activated = False
+    look(office)
+    assert drifts(office) == [{"differing": [{"field": "state", "wanted": "activated", "seen": "draft"}]}]
+    assert "ActivateSchedule" not in kinds(office.cirrus.steps)
+
+
+def test_a_schedule_that_was_deleted_is_told_with_its_task() -> None:
+    """It is not made anew; the seats say nothing any more."""
+    office = settled("1", policy=AT_ONCE)
+    held = office.cirrus.schedules.pop("o1")
+    look(office)
+    gone = {"field": "state", "wanted": "activated", "seen": "gone"}
+    assert (drifts(office), office.open_tasks()) == ([{"differing": [gone]}], ["restore-schedule"])
+    office.cirrus.schedules["o1"] = held
+    office.work(CHECK + HOUR)
+    assert (drifts(office)[1:], office.open_tasks()) == ([{}], [])
+
+
+def test_the_same_drift_is_told_once_and_another_one_again() -> None:
+    """Each event tells all that differs, under an id of its own; what is as it was told is not told again."""
+    office = settled("1", "2", policy=AT_ONCE)
+    seats = office.cirrus.schedules["o1"].seats
+    for change in (seats.clear, lambda: None, lambda: seats.update({"s1", "s2"}), seats.clear):
+        change()
+        office.unsure.add(office.sitting().ref)
+        office.converge(office.sitting().ref)
+    assert [len(told.get("missing", ())) for told in drifts(office)] == [2, 0, 2]
+
+
+# How it ends.
+
+
+def test_drift_that_is_put_right_by_hand_ends() -> None:
+    """The next read-back sees it, and says that nothing differs."""
+    office = settled("1", policy=AT_ONCE)
+    edit(office, start=START + HOUR)
+    look(office)
+    edit(office, start=START)
+    office.unsure.add(office.sitting().ref)
+    office.converge(office.sitting().ref)
+    assert (drifts(office)[1:], office.sitting().status) == ([{}], Status.SETTLED)
+
+
+def test_drift_ends_where_the_sis_says_the_same() -> None:
+    """A walk-in who is booked, a seat that is cancelled and times that are taken over need no look at Cirrus."""
+    office = settled("1", "2", policy=AT_ONCE)
+    office.cirrus.schedules["o1"].seats ^= {"s1", "s3"}
+    edit(office, start=START + HOUR, end=START + 4 * HOUR)
+    look(office)
+    reads = kinds(office.cirrus.steps).count("ReadSchedule")
+    office.hear(booked("3", "3", minute=6), booking_cancelled("1", "1", minute=7))
+    office.hear(scheduled(start=START + HOUR, minute=8))
+    office.work()
+    assert (drifts(office)[-1], office.sitting().status) == ({}, Status.SETTLED)
+    assert len(office.told("booking.cancelled", "b1")) == 1
+    assert kinds(office.cirrus.steps).count("ReadSchedule") == reads
+    assert office.open_tasks() == []
+
+
+def test_drift_ends_with_its_exam() -> None:
+    """After the end, nobody has to decide any more; nothing is claimed to be as the SIS says."""
+    office = settled("1", policy=AT_ONCE)
+    office.cirrus.schedules["o1"].seats.add("walkin")
+    office.work(START + 4 * HOUR)
+    assert (len(drifts(office)), office.sitting().status) == (1, Status.SETTLED)
+
+
+def test_a_cancelled_exam_has_no_drift() -> None:
+    """Its bookings are cancelled, also the one whose seat was taken away by hand."""
+    office = settled("1", "2", policy=LATE)
+    office.cirrus.schedules["o1"].seats.discard("s1")
+    office.work(START - 23 * HOUR)
+    office.cirrus.schedules["o1"].activated = False
+    look(office)
+    office.hear(exam_cancelled(minute=6))
+    office.work()
+    assert drifts(office)[-1] == {}
+    assert {o.subject for o in office.told("booking.cancelled")} == {"b1", "b2"}
+
+
+def test_a_student_who_leaves_is_no_longer_missing() -> None:
+    """The booking lapses, and the SIS hears so."""
+    office = settled("1", policy=AT_ONCE)
+    office.cirrus.schedules["o1"].seats.clear()
+    look(office)
+    office.hear(withdrawn("1", minute=6))
+    office.work()
+    assert (drifts(office)[-1], len(office.told("booking.cancelled", "b1"))) == ({}, 1)
+
+
+# The SIS has the last word when it says something new.
+
+
+def test_a_new_booking_is_seated_whatever_was_done_by_hand() -> None:
+    """The SIS books anew after staff took the candidate off."""
+    office = settled("1", policy=AT_ONCE)
+    office.cirrus.schedules["o1"].seats.clear()
+    look(office)
+    office.hear(booked("1", "1", minute=6, attempt=2))
+    office.work()
+    assert (office.seats(), drifts(office)[-1]) == ({"s1"}, {})
+    assert len(office.told("booking.confirmed", "b1")) == 2
+
+
+def test_what_the_sis_changes_is_changed_and_the_rest_stands() -> None:
+    """A new title does not undo a start that was moved by hand."""
+    office = settled("1", policy=LATE)
+    edit(office, start=START + HOUR, end=START + 5 * HOUR)
+    office.unsure.add(office.sitting().ref)
+    office.converge(office.sitting().ref)
+    office.hear(scheduled(minute=6, name="Exam One"))
+    office.work()
+    (change,) = [step for step in office.writes() if isinstance(step, ChangeSchedule)]
+    assert (change.schedule.title, change.schedule.start) == ("Exam One", START + HOUR)
+
+
+def test_a_window_that_was_moved_by_hand_still_fits_its_exam() -> None:
+    """The SIS shortens an exam that staff have moved to later: the window stays long enough."""
+    office = settled("1", policy=LATE)
+    edit(office, start=START + 2 * HOUR, end=START + 5 * HOUR)
+    office.unsure.add(office.sitting().ref)
+    office.converge(office.sitting().ref)
+    office.hear(scheduled(minutes=150, minute=6))
+    office.work()
+    held = office.cirrus.schedules["o1"].schedule
+    assert (held.start, held.end) == (START + 2 * HOUR, START + 4 * HOUR + timedelta(minutes=1))
+
+
+def test_a_move_there_and_back_by_the_sis_is_no_drift() -> None:
+    """Staff and the SIS agreed in between, so going back is the SIS's own change."""
+    office = settled("1", policy=LATE)
+    edit(office, start=START + HOUR, end=START + 4 * HOUR)
+    office.unsure.add(office.sitting().ref)
+    office.converge(office.sitting().ref)
+    office.hear(scheduled(start=START + HOUR, minute=6))
+    office.work()
+    office.hear(scheduled(minute=7))
+    office.work()
+    assert (office.cirrus.schedules["o1"].schedule.start, drifts(office)[-1]) == (START, {})
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_change_without_an_answer_is_nobodys_drift(carried_out: bool) -> None:
+    """What our own lost call has done or not done is not blamed on people."""
+    office = settled("1", policy=LATE)
+    office.cirrus.script.append(lose_answer_to(ChangeSchedule, carried_out=carried_out))
+    office.hear(scheduled(start=START + HOUR, minute=6))
+    office.work(NOW + HOUR)
+    assert office.cirrus.schedules["o1"].schedule.start == START + HOUR
+    office.hear(scheduled(minute=7))
+    office.work()
+    assert (office.cirrus.schedules["o1"].schedule.start, drifts(office)) == (START, [])
+
+
+def test_a_person_who_takes_a_schedule_back_for_our_task_finds_it_done() -> None:
+    """S9: the move asks for a draft; once it is one, the API makes the move and activates."""
+    office = settled("1", policy=AT_ONCE)
+    office.hear(scheduled(start=START + HOUR, minute=6))
+    office.work()
+    assert office.open_tasks() == ["move-schedule"]
+    office.cirrus.schedules["o1"].activated = False
+    office.work(office.now + HOUR)
+    held = office.cirrus.schedules["o1"]
+    assert (held.schedule.start, held.activated) == (START + HOUR, True)
+    assert (office.open_tasks(), drifts(office)) == ([], [])
+
+
+def test_a_schedule_that_somebody_else_has_made_keeps_its_times() -> None:
+    """S24: it is linked, who is booked is added, and that its times are others is told."""
+    first = settled("9", policy=AT_ONCE)
+    edit(first, start=START + HOUR)
+    office = Office(AT_ONCE, first.cirrus)
+    office.hear(scheduled(), booked("1", "1"))
+    office.work()
+    assert drifts(office) == [{"surplus": ["s9"], "differing": [moved_to(START + HOUR)]}]
+    assert (office.seats(), office.open_tasks()) == ({"s1", "s9"}, ["launch-link-lost"][:0])
+    assert len(office.told("exam.confirmed")) == 1
+
+
+# On the word of an operator, or as a rule.
+
+
+def test_an_operator_has_a_draft_put_right() -> None:
+    """Cirrus is read first; then seats, candidates and values are as the SIS says, and that is told."""
+    office = settled("1", "2", policy=LATE)
+    office.cirrus.schedules["o1"].seats ^= {"s1", "walkin"}
+    edit(office, start=START + HOUR)
+    office.unsure.add(office.sitting().ref)
+    office.converge(office.sitting().ref)
+    office.cirrus.steps.clear()
+    ask(office)
+    assert kinds(office.cirrus.steps) == ["ReadSchedule", "ChangeSchedule", "ListCandidates", "UnlistCandidates"]
+    assert (office.seats(), office.cirrus.schedules["o1"].schedule.start) == ({"s1", "s2"}, START)
+    assert (drifts(office)[-1], office.sitting().status) == ({}, Status.SETTLED)
+
+
+def test_what_the_api_cannot_put_right_is_a_task() -> None:
+    """On an activated schedule the seat is given again; the times and the stranger are for a person."""
+    office = settled("1", "2", policy=AT_ONCE)
+    office.cirrus.schedules["o1"].seats ^= {"s1", "walkin"}
+    edit(office, start=START + HOUR)
+    ask(office)
+    assert office.seats() == {"s1", "s2", "walkin"}
+    assert office.open_tasks() == ["move-schedule", "remove-strangers"]
+    office.cirrus.schedules["o1"].seats.discard("walkin")
+    edit(office, start=START)
+    office.work(office.now + HOUR)
+    assert (office.open_tasks(), drifts(office)[-1]) == ([], {})
+
+
+def test_an_operator_has_a_schedule_made_anew() -> None:
+    """One that was deleted by hand is made again with all its candidates."""
+    office = settled("1", "2", policy=AT_ONCE)
+    del office.cirrus.schedules["o1"]
+    look(office)
+    ask(office)
+    assert (office.seats(), office.open_tasks(), drifts(office)[-1]) == ({"s1", "s2"}, [], {})
+
+
+def test_a_wish_is_good_for_what_differs_then() -> None:
+    """What is changed by hand afterwards stands again."""
+    office = settled("1", policy=AT_ONCE)
+    ask(office)
+    assert kinds(office.cirrus.steps) == ["ReadSchedule"]
+    office.cirrus.schedules["o1"].seats.clear()
+    look(office)
+    assert (office.seats(), len(drifts(office))) == (set(), 1)
+
+
+@both_modes
+def test_a_policy_puts_right_whatever_is_seen(policy: Policy) -> None:
+    """With `restore`, nobody has to ask; what needs a person is a task."""
+    office = settled("1", "2", policy=replace(policy, drift="restore"))
+    office.cirrus.schedules["o1"].seats ^= {"s1", "walkin"}
+    office.unsure.add(office.sitting().ref)
+    office.converge(office.sitting().ref)
+    left = {"walkin"} if policy is AT_ONCE else set[str]()
+    assert office.seats() == {"s1", "s2"} | left
+    assert office.open_tasks() == ["remove-strangers"][: len(left)]
+
+
+def test_a_stranger_whom_cirrus_does_not_take_off_stays() -> None:
+    """The refused call is not made again; it is told that somebody is there without a booking."""
+    office = settled("1", policy=LATE)
+    office.cirrus.schedules["o1"].seats |= {"guest", "walkin"}
+    office.cirrus.script += [
+        lambda _, step: refused(Phrase.UNKNOWN) if isinstance(step, UnlistCandidates) else None
+    ] * 3
+    ask(office)
+    assert kinds(office.cirrus.steps).count("UnlistCandidates") == 3
+    assert drifts(office) == [{"surplus": ["guest", "walkin"]}]
+    assert office.open_tasks() == []
+
+
+def test_a_wish_for_a_cancelled_exam_ends() -> None:
+    """There is nothing to be put right; Cirrus is not asked again and again."""
+    office = settled("1", policy=LATE)
+    office.hear(exam_cancelled(minute=6))
+    office.work()
+    assert any(isinstance(step, DeleteSchedule) for step in office.writes())
+    ask(office)
+    assert (office.seats(), office.sitting().status) == (None, Status.SETTLED)
+
+
+def test_a_task_is_looked_after_although_cirrus_was_read_long_ago() -> None:
+    """The look before the exam was hours ago when a booking is cancelled; that somebody has done the task is seen."""
+    office = settled("1", "2", policy=AT_ONCE)
+    office.work(CHECK + 3 * HOUR)
+    office.hear(booking_cancelled("1", "1", minute=6))
+    office.work()
+    assert office.open_tasks() == ["remove-candidate"]
+    office.cirrus.schedules["o1"].seats.discard("s1")
+    office.work(office.now + HOUR)
+    assert office.open_tasks() == []
