@@ -1,17 +1,12 @@
 """S21: what people change by hand in Cirrus is seen at a read-back, told, and stands until somebody decides."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
-from adapter.domain.answers import Phrase
 from adapter.domain.policy import Policy
-from adapter.domain.records import SITTING, Change, Ref, Status
-from adapter.domain.steps import ChangeSchedule, DeleteSchedule, UnlistCandidates
-from adapter.domain.version import Rank, Statement, Version, utc_text
-from handlers.sittings.translate import RESTORE
+from adapter.domain.records import Status
+from adapter.domain.steps import ChangeSchedule
 from tests.unit.builders import (
     NOW,
     START,
@@ -23,46 +18,11 @@ from tests.unit.builders import (
     updated,
     withdrawn,
 )
-from tests.unit.pure_cirrus import lose_answer_to, refused
+from tests.unit.drift_kit import AT_ONCE, CHECK, HOUR, LATE, drifts, edit, look, moved_to, read_back
+from tests.unit.pure_cirrus import lose_answer_to
 from tests.unit.pure_office import Office, kinds, settled
 
-AT_ONCE = Policy()
-LATE = Policy(mode="before_start")
-RESTORES = Policy(drift="restore")
-HOUR = timedelta(hours=1)
-CHECK = START - AT_ONCE.drift_check_before
 both_modes = pytest.mark.parametrize("policy", [AT_ONCE, LATE], ids=["at once", "drafts"])
-
-
-def edit(office: Office, **values: object) -> None:
-    """Change values of schedule 1 as a person does."""
-    held = office.cirrus.schedules["o1"]
-    held.schedule = replace(held.schedule, **values)  # type: ignore[arg-type]
-
-
-def drifts(office: Office) -> list[dict[str, Any]]:
-    """Return what was told of drift, oldest first, without the ids of the exam."""
-    told = office.told("drift.detected", "o1")
-    return [{name: o.data[name] for name in ("missing", "surplus", "differing") if o.data[name]} for o in told]
-
-
-def look(office: Office) -> None:
-    """Let the look at the schedule be made that comes before each exam."""
-    office.work(CHECK)
-
-
-def ask(office: Office) -> None:
-    """Ask as an operator that Cirrus be as the SIS says."""
-    office.now += timedelta(seconds=1)
-    at = office.now
-    wish = Statement.first(Version(at, None, Rank.UPDATE, f"ask-{at}"), {"at": utc_text(at)})
-    office.take(Change(Ref(SITTING, "o1"), RESTORE, wish))
-    office.work()
-
-
-def moved_to(start: datetime) -> dict[str, str]:
-    """Return how a start that was moved by hand is told."""
-    return {"field": "start", "wanted": utc_text(START), "seen": utc_text(start)}
 
 
 # The look before the exam.
@@ -175,8 +135,7 @@ def test_the_same_drift_is_told_once_and_another_one_again() -> None:
     seats = office.cirrus.schedules["o1"].seats
     for change in (seats.clear, lambda: None, lambda: seats.update({"s1", "s2"}), seats.clear):
         change()
-        office.unsure.add(office.sitting().ref)
-        office.converge(office.sitting().ref)
+        read_back(office)
     assert [len(told.get("missing", ())) for told in drifts(office)] == [2, 0, 2]
 
 
@@ -189,8 +148,7 @@ def test_drift_that_is_put_right_by_hand_ends() -> None:
     edit(office, start=START + HOUR)
     look(office)
     edit(office, start=START)
-    office.unsure.add(office.sitting().ref)
-    office.converge(office.sitting().ref)
+    read_back(office)
     assert (drifts(office)[1:], office.sitting().status) == ([{}], Status.SETTLED)
 
 
@@ -259,8 +217,7 @@ def test_what_the_sis_changes_is_changed_and_the_rest_stands() -> None:
     """A new title does not undo a start that was moved by hand."""
     office = settled("1", policy=LATE)
     edit(office, start=START + HOUR, end=START + 5 * HOUR)
-    office.unsure.add(office.sitting().ref)
-    office.converge(office.sitting().ref)
+    read_back(office)
     office.hear(scheduled(minute=6, name="Exam One"))
     office.work()
     (change,) = [step for step in office.writes() if isinstance(step, ChangeSchedule)]
@@ -271,8 +228,7 @@ def test_a_window_that_was_moved_by_hand_still_fits_its_exam() -> None:
     """The SIS shortens an exam that staff have moved to later: the window stays long enough."""
     office = settled("1", policy=LATE)
     edit(office, start=START + 2 * HOUR, end=START + 5 * HOUR)
-    office.unsure.add(office.sitting().ref)
-    office.converge(office.sitting().ref)
+    read_back(office)
     office.hear(scheduled(minutes=150, minute=6))
     office.work()
     held = office.cirrus.schedules["o1"].schedule
@@ -283,8 +239,7 @@ def test_a_move_there_and_back_by_the_sis_is_no_drift() -> None:
     """Staff and the SIS agreed in between, so going back is the SIS's own change."""
     office = settled("1", policy=LATE)
     edit(office, start=START + HOUR, end=START + 4 * HOUR)
-    office.unsure.add(office.sitting().ref)
-    office.converge(office.sitting().ref)
+    read_back(office)
     office.hear(scheduled(start=START + HOUR, minute=6))
     office.work()
     office.hear(scheduled(minute=7))
@@ -326,93 +281,8 @@ def test_a_schedule_that_somebody_else_has_made_keeps_its_times() -> None:
     office.hear(scheduled(), booked("1", "1"))
     office.work()
     assert drifts(office) == [{"surplus": ["s9"], "differing": [moved_to(START + HOUR)]}]
-    assert (office.seats(), office.open_tasks()) == ({"s1", "s9"}, ["launch-link-lost"][:0])
+    assert (office.seats(), office.open_tasks()) == ({"s1", "s9"}, [])
     assert len(office.told("exam.confirmed")) == 1
-
-
-# On the word of an operator, or as a rule.
-
-
-def test_an_operator_has_a_draft_put_right() -> None:
-    """Cirrus is read first; then seats, candidates and values are as the SIS says, and that is told."""
-    office = settled("1", "2", policy=LATE)
-    office.cirrus.schedules["o1"].seats ^= {"s1", "walkin"}
-    edit(office, start=START + HOUR)
-    office.unsure.add(office.sitting().ref)
-    office.converge(office.sitting().ref)
-    office.cirrus.steps.clear()
-    ask(office)
-    assert kinds(office.cirrus.steps) == ["ReadSchedule", "ChangeSchedule", "ListCandidates", "UnlistCandidates"]
-    assert (office.seats(), office.cirrus.schedules["o1"].schedule.start) == ({"s1", "s2"}, START)
-    assert (drifts(office)[-1], office.sitting().status) == ({}, Status.SETTLED)
-
-
-def test_what_the_api_cannot_put_right_is_a_task() -> None:
-    """On an activated schedule the seat is given again; the times and the stranger are for a person."""
-    office = settled("1", "2", policy=AT_ONCE)
-    office.cirrus.schedules["o1"].seats ^= {"s1", "walkin"}
-    edit(office, start=START + HOUR)
-    ask(office)
-    assert office.seats() == {"s1", "s2", "walkin"}
-    assert office.open_tasks() == ["move-schedule", "remove-strangers"]
-    office.cirrus.schedules["o1"].seats.discard("walkin")
-    edit(office, start=START)
-    office.work(office.now + HOUR)
-    assert (office.open_tasks(), drifts(office)[-1]) == ([], {})
-
-
-def test_an_operator_has_a_schedule_made_anew() -> None:
-    """One that was deleted by hand is made again with all its candidates."""
-    office = settled("1", "2", policy=AT_ONCE)
-    del office.cirrus.schedules["o1"]
-    look(office)
-    ask(office)
-    assert (office.seats(), office.open_tasks(), drifts(office)[-1]) == ({"s1", "s2"}, [], {})
-
-
-def test_a_wish_is_good_for_what_differs_then() -> None:
-    """What is changed by hand afterwards stands again."""
-    office = settled("1", policy=AT_ONCE)
-    ask(office)
-    assert kinds(office.cirrus.steps) == ["ReadSchedule"]
-    office.cirrus.schedules["o1"].seats.clear()
-    look(office)
-    assert (office.seats(), len(drifts(office))) == (set(), 1)
-
-
-@both_modes
-def test_a_policy_puts_right_whatever_is_seen(policy: Policy) -> None:
-    """With `restore`, nobody has to ask; what needs a person is a task."""
-    office = settled("1", "2", policy=replace(policy, drift="restore"))
-    office.cirrus.schedules["o1"].seats ^= {"s1", "walkin"}
-    office.unsure.add(office.sitting().ref)
-    office.converge(office.sitting().ref)
-    left = {"walkin"} if policy is AT_ONCE else set[str]()
-    assert office.seats() == {"s1", "s2"} | left
-    assert office.open_tasks() == ["remove-strangers"][: len(left)]
-
-
-def test_a_stranger_whom_cirrus_does_not_take_off_stays() -> None:
-    """The refused call is not made again; it is told that somebody is there without a booking."""
-    office = settled("1", policy=LATE)
-    office.cirrus.schedules["o1"].seats |= {"guest", "walkin"}
-    office.cirrus.script += [
-        lambda _, step: refused(Phrase.UNKNOWN) if isinstance(step, UnlistCandidates) else None
-    ] * 3
-    ask(office)
-    assert kinds(office.cirrus.steps).count("UnlistCandidates") == 3
-    assert drifts(office) == [{"surplus": ["guest", "walkin"]}]
-    assert office.open_tasks() == []
-
-
-def test_a_wish_for_a_cancelled_exam_ends() -> None:
-    """There is nothing to be put right; Cirrus is not asked again and again."""
-    office = settled("1", policy=LATE)
-    office.hear(exam_cancelled(minute=6))
-    office.work()
-    assert any(isinstance(step, DeleteSchedule) for step in office.writes())
-    ask(office)
-    assert (office.seats(), office.sitting().status) == (None, Status.SETTLED)
 
 
 def test_a_task_is_looked_after_although_cirrus_was_read_long_ago() -> None:
