@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -16,10 +15,10 @@ from prometheus_client import CollectorRegistry
 from adapter import __version__
 from adapter.app.host import utc_now
 from adapter.app.ledger import open_ledger, retention
+from adapter.app.platform import open_client
 from adapter.app.webhook import webhook_server
 from adapter.broker import Consumer, Publisher
-from adapter.cirrus.client import CirrusClient, ClientOptions
-from adapter.cirrus.paths import Paths
+from adapter.cirrus.client import CirrusClient
 from adapter.domain.handler import Handler
 from adapter.domain.records import KINDS
 from adapter.errors import AdapterError, ConfigurationError
@@ -76,7 +75,7 @@ class Builder:
         """Put the parts together, along the flow."""
         stops = self._stops
         relay = self._relay()
-        clients = {slug: self._client(tenant) for slug, tenant in self._settings.tenants.items()}
+        clients = {slug: open_client(tenant, self._on_call) for slug, tenant in self._settings.tenants.items()}
         convergers = tuple(
             self._converger(tenant, clients[slug], relay) for slug, tenant in self._settings.tenants.items()
         )
@@ -195,23 +194,6 @@ class Builder:
             pool=ThreadPoolExecutor(tenant.concurrency, thread_name_prefix=f"converge-{tenant.name}"),
             free=threading.Semaphore(tenant.concurrency),
             wake=threading.Event(),
-        )
-
-    def _client(self, tenant: TenantSettings) -> CirrusClient:
-        return CirrusClient(
-            tenant.api_url(),
-            tenant.read_token,
-            paths=Paths.with_settings(tenant.paths),
-            options=ClientOptions(
-                external_attempts=tenant.policy.external_attempts,
-                upsert=tenant.upsert,
-                connect_timeout=tenant.connect_timeout_s,
-                read_timeout=tenant.read_timeout_s,
-                zone=ZoneInfo(tenant.zone),
-                result_fields=tenant.results.to_fields(),
-            ),
-            observe=self._on_call,
-            clock=utc_now,
         )
 
     def _relay(self) -> Relay:

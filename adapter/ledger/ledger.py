@@ -183,6 +183,10 @@ class Ledger:
         """Return the records of one kind that the SIS or Cirrus knows by this id."""
         return self._again("results", lambda tx: results.named(tx, tenants, kind, name))
 
+    def sittings_to_come(self, tenants: Sequence[str]) -> list[results.Placed]:
+        """Return the sittings that have not begun, the soonest first."""
+        return self._again("results", lambda tx: results.sittings_to_come(tx, tenants))
+
     def results_filed(self, tenants: Sequence[str], part: str) -> list[results.Placed]:
         """Return the results of which this part is kept."""
         return self._again("results", lambda tx: results.filed_under(tx, tenants, part))
