@@ -25,7 +25,11 @@ NONE: Drift = {"missing": [], "surplus": [], "differing": []}
 def of_schedule(
     aggregate: Aggregate, sitting: SittingView, wanted: Schedule, removed: Iterable[Booked]
 ) -> tuple[Known, tuple[Outcome, ...]]:
-    """Compare a schedule that is there; return what is known then, and what is to be told of it, if anything is new."""
+    """Compare a schedule that is there; return what is known then, and what is to be told of it, if anything is new.
+
+    As long as something differs a person has to decide, so all members are at hand; `removed` are those of them whose
+    seats were taken away.
+    """
     known = sitting.known.agreeing(wanted)
     booked = set(_candidates(aggregate))
     known = replace(
@@ -34,7 +38,7 @@ def of_schedule(
         evicted=tuple(each for each in known.evicted if each not in booked),
     )
     found: Drift = {
-        "missing": _missing(aggregate, known, removed),
+        "missing": _missing(removed),
         "surplus": sorted((*known.strangers, *known.evicted)),
         "differing": list(_differing(known, wanted)),
     }
@@ -90,12 +94,8 @@ def _candidates(aggregate: Aggregate) -> Iterator[str]:
                 yield candidate.external_id
 
 
-def _missing(aggregate: Aggregate, known: Known, removed: Iterable[Booked]) -> list[dict[str, Any]]:
-    """Name the bookings without their seats; of those that are not at hand, nothing has changed."""
-    at_hand = {member.ref.key for member in aggregate.members}
-    before = (known.drift or NONE)["missing"]
-    kept = [] if aggregate.complete else [each for each in before if each["associationId"] not in at_hand]
-    now = [
+def _missing(removed: Iterable[Booked]) -> list[dict[str, Any]]:
+    missing = [
         {
             "associationId": member.record.ref.key,
             "personId": member.record.about.key if member.record.about is not None else None,
@@ -103,7 +103,7 @@ def _missing(aggregate: Aggregate, known: Known, removed: Iterable[Booked]) -> l
         }
         for member in removed
     ]
-    return sorted([*kept, *now], key=lambda each: str(each["associationId"]))
+    return sorted(missing, key=lambda each: str(each["associationId"]))
 
 
 def _differing(known: Known, wanted: Schedule) -> Iterator[dict[str, Any]]:

@@ -260,6 +260,17 @@ def test_a_change_without_an_answer_is_nobodys_drift(carried_out: bool) -> None:
     assert (office.cirrus.schedules["o1"].schedule.start, drifts(office)) == (START, [])
 
 
+def test_a_change_without_an_answer_that_is_taken_back_is_nobodys_drift() -> None:
+    """The SIS moves the exam, the answer is lost, and it moves it back before anybody has looked."""
+    office = settled("1", policy=LATE)
+    office.cirrus.script.append(lose_answer_to(ChangeSchedule, carried_out=True))
+    office.hear(scheduled(start=START + HOUR, minute=6))
+    office.converge(office.sitting().ref)
+    office.hear(scheduled(minute=7))
+    office.work(office.now + HOUR)
+    assert (office.cirrus.schedules["o1"].schedule.start, drifts(office)) == (START, [])
+
+
 def test_a_person_who_takes_a_schedule_back_for_our_task_finds_it_done() -> None:
     """S9: the move asks for a draft; once it is one, the API makes the move and activates."""
     office = settled("1", policy=AT_ONCE)
