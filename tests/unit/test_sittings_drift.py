@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapter.domain.policy import Policy
 from adapter.domain.records import Status
@@ -306,3 +308,34 @@ def test_a_task_is_looked_after_although_cirrus_was_read_long_ago() -> None:
     office.cirrus.schedules["o1"].seats.discard("s1")
     office.work(office.now + HOUR)
     assert office.open_tasks() == []
+
+
+# In general.
+
+
+@given(
+    st.sets(st.sampled_from(["s1", "s2", "s3", "guest", "walkin"])),
+    st.integers(0, 3),
+    st.lists(st.sampled_from(["exam", "b1", "b2", "b3", "person"]), max_size=6),
+    st.sampled_from([AT_ONCE, LATE]),
+)
+@settings(deadline=None)
+def test_whatever_is_changed_by_hand_a_repetition_undoes_nothing(
+    seats: set[str], hours: int, repeated: list[str], policy: Policy
+) -> None:
+    """The SIS may say again what it said: who is on the schedule, and when it is, stays as people have left it."""
+    office = settled("1", "2", "3", policy=policy)
+    held = office.cirrus.schedules["o1"]
+    held.seats = set(seats)
+    edit(office, start=START + hours * HOUR, end=START + (hours + 3) * HOUR)
+    read_back(office)
+    told = len(drifts(office))
+    says = {"exam": scheduled(minute=20), "person": updated("1", minute=20)}
+    says |= {f"b{who}": booked(who, who, minute=20) for who in "123"}
+    office.hear(*(says[each] for each in repeated))
+    office.work(office.now + HOUR)
+    read_back(office)
+    assert (held.seats, held.schedule.start) == (seats, START + hours * HOUR)
+    assert (office.writes(), office.open_tasks()) == ([], [])
+    changed = hours > 0 or seats != {"s1", "s2", "s3"}
+    assert (told, len(drifts(office))) == (changed, changed)
