@@ -27,6 +27,7 @@ ATTENDANCE_RECORDED = "cirrus.attendance.recorded.v1"
 RESULT_PUBLISHED = "cirrus.result.published.v1"
 RESULT_CORRECTED = "cirrus.result.corrected.v1"
 RESULT_VOIDED = "cirrus.result.voided.v1"
+DRIFT_DETECTED = "cirrus.drift.detected.v1"
 TASK_RAISED = "cirrus.task.raised.v1"
 TASK_CLOSED = "cirrus.task.closed.v1"
 

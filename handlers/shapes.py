@@ -209,6 +209,41 @@ class ResultVoided(_Told):
     reason: str
 
 
+class Missing(_Shape):
+    """A booking whose candidate was taken off the schedule."""
+
+    associationId: str  # noqa: N815 - the contract's spelling
+    personId: PersonId  # noqa: N815 - the contract's spelling
+    candidateExtId: str | None  # noqa: N815 - the contract's spelling
+
+
+class Difference(_Shape):
+    """A value that was changed."""
+
+    field: Literal["title", "start", "end", "state"]
+    wanted: str
+    """As the SIS says; times are UTC."""
+    seen: str
+    """As Cirrus has it. `state` is `activated`, `draft`, `archived`, or `gone`."""
+
+
+class DriftDetected(_Shape):
+    """Somebody has changed an exam by hand in Cirrus; it stands until the SIS says something new, or an operator.
+
+    It tells all that differs now. It is told again when that changes, and with three empty lists when nothing differs
+    any more.
+    """
+
+    offeringId: str  # noqa: N815 - the contract's spelling
+    scheduleExtId: str  # noqa: N815 - the contract's spelling
+    missing: list[Missing]
+    """Bookings that were confirmed and have no seat any more."""
+    surplus: list[str]
+    """Candidates, by their ids in Cirrus, who are on the schedule without a booking."""
+    differing: list[Difference]
+    """Values of the schedule."""
+
+
 class TaskRaised(_Shape):
     """A person has to do something in Cirrus that its API cannot do."""
 
@@ -272,6 +307,7 @@ OUTCOMES: Mapping[str, type[BaseModel]] = {
     said.RESULT_PUBLISHED: ResultPublished,
     said.RESULT_CORRECTED: ResultCorrected,
     said.RESULT_VOIDED: ResultVoided,
+    said.DRIFT_DETECTED: DriftDetected,
     said.TASK_RAISED: TaskRaised,
     said.TASK_CLOSED: TaskClosed,
     CHANGE_HELD: ChangeHeld,

@@ -6,13 +6,23 @@ from adapter.app.builder import Builder
 from adapter.app.clock import utc_now, worker_name
 from adapter.app.host import Host
 from adapter.app.ledger import open_database, open_ledger
+from adapter.app.platform import open_client
 from adapter.broker import ready
 from adapter.domain.handler import Handler
 from adapter.flow.process import App
 from adapter.settings import Settings
 from adapter.webhook.process import WebhookApp
 
-__all__ = ["Host", "build", "build_webhook", "open_database", "open_ledger", "utc_now", "worker_name"]
+__all__ = [
+    "Host",
+    "build",
+    "build_webhook",
+    "open_client",
+    "open_database",
+    "open_ledger",
+    "utc_now",
+    "worker_name",
+]
 
 
 def build(settings: Settings, handlers: Sequence[Handler]) -> App:

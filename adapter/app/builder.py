@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -15,8 +14,7 @@ from adapter.app.host import Host
 from adapter.app.ledger import retention
 from adapter.app.webhook import webhook_server
 from adapter.broker import Publisher
-from adapter.cirrus.client import CirrusClient, ClientOptions
-from adapter.cirrus.paths import Paths
+from adapter.cirrus.client import CirrusClient
 from adapter.domain.handler import Handler
 from adapter.domain.policy import Policy
 from adapter.domain.records import KINDS
@@ -79,7 +77,7 @@ class Builder:
         """Put the parts together, along the flow."""
         stops = self._stops
         relay = self._relay()
-        clients = {slug: self._client(tenant) for slug, tenant in self._settings.tenants.items()}
+        clients = {slug: self._host.platform(tenant, self._on_call) for slug, tenant in self._settings.tenants.items()}
         convergers = tuple(
             self._converger(tenant, clients[slug], relay) for slug, tenant in self._settings.tenants.items()
         )
@@ -249,23 +247,6 @@ class Builder:
             longest=policy.halt_longest,
             jitter=self._host.chance,
             renewed=client.renewed,
-        )
-
-    def _client(self, tenant: TenantSettings) -> CirrusClient:
-        return self._host.platform(
-            tenant.api_url(),
-            tenant.read_token,
-            paths=Paths.with_settings(tenant.paths),
-            options=ClientOptions(
-                external_attempts=tenant.policy.external_attempts,
-                upsert=tenant.upsert,
-                connect_timeout=tenant.connect_timeout_s,
-                read_timeout=tenant.read_timeout_s,
-                zone=ZoneInfo(tenant.zone),
-                result_fields=tenant.results.to_fields(),
-            ),
-            observe=self._on_call,
-            clock=self._host.clock,
         )
 
     def _relay(self) -> Relay:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from adapter.app.clock import utc_now
 from adapter.app.ledger import open_ledger
+from adapter.app.platform import open_client
 from adapter.broker import Consumer, Publisher
 from adapter.cirrus.client import CirrusClient
+from adapter.cirrus.client import Observe as Watch
 from adapter.domain.ports import Clock
 from adapter.ledger.database import Observe
 from adapter.ledger.ledger import Ledger
-from adapter.settings import Settings
+from adapter.settings import Settings, TenantSettings
 
 
 def _threads(most: int, name: str) -> Executor:
@@ -33,5 +35,5 @@ class Host:
     pool: Callable[[int, str], Executor] = _threads
     consumer: Callable[..., Consumer] = Consumer
     publisher: Callable[..., Publisher] = Publisher
-    platform: Callable[..., CirrusClient] = CirrusClient
+    platform: Callable[[TenantSettings, Watch], CirrusClient] = open_client
     ledger: Callable[[Settings, Observe], Ledger] = open_ledger

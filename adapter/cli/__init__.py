@@ -15,6 +15,7 @@ from adapter.cli import (
     hold,
     ledger,
     plan,
+    reconcile,
     run,
     sandbox,
     status,
@@ -61,6 +62,7 @@ app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("webhook", epilog=webhook.EXAMPLES)(webhook.webhook)
 app.add_typer(ledger.app, name="ledger")
 app.command("plan", epilog=plan.EXAMPLES)(plan.plan)
+app.command("reconcile", epilog=reconcile.EXAMPLES)(reconcile.reconcile)
 app.command("status", epilog=status.EXAMPLES)(status.status)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.add_typer(tasks.app, name="tasks")

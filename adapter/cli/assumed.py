@@ -1,4 +1,4 @@
-"""Assumed answers: a Cirrus that is as the ledger knows it and says yes to everything, for dry runs."""
+"""Assumed answers: a Cirrus that is as the ledger knows it, or as it really is, and says yes, for dry runs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from adapter.cirrus.calls import Call, call_for
 from adapter.cirrus.paths import Paths, fill
 from adapter.cirrus.results import ResultFields
 from adapter.cirrus.wire import Reading
+from adapter.cli.survey import Survey
 from adapter.domain import steps
 from adapter.domain.answers import (
     Absent,
@@ -18,6 +19,9 @@ from adapter.domain.answers import (
     CandidateSeen,
     Content,
     Done,
+    Phrase,
+    Refused,
+    Remark,
     ScheduleSeen,
     Seated,
     Unlisted,
@@ -49,8 +53,8 @@ class AssumedCirrus:
     """The exam platform of one tenant as a dry run sees it; implements `adapter.domain.ports.Platform`.
 
     `aggregate` is the one that is worked on: what is read is what the ledger knows of it, or whom an earlier
-    call has put on a schedule, which makes them known to Cirrus. Each call is handed to `planned`, with the
-    method, path and body that the client itself would send.
+    call has put on a schedule, which makes them known to Cirrus. With a `survey`, Cirrus itself is read. Each call is
+    handed to `planned`, with the method, path and body that the client itself would send.
     """
 
     tenant: str
@@ -58,6 +62,7 @@ class AssumedCirrus:
     dialect: bodies.Dialect
     reading: Reading
     planned: Callable[[PlannedCall], None]
+    survey: Survey | None = None
     aggregate: Aggregate | None = None
     made: dict[str, CandidateSeen] = field(default_factory=dict[str, CandidateSeen])
 
@@ -66,16 +71,33 @@ class AssumedCirrus:
         call = call_for(step, self.dialect, self.reading, ResultFields())
         if not isinstance(call, Call):
             return call
+        if self._is_there(step):
+            return Refused(400, (Remark(Phrase.ALREADY_EXISTS, "a schedule with this external id exists"),))
         route = self.paths.routes[call.operation]
         seats = call.items if call.operation in SEATING else None
         path = fill(route.template, call.external_id, call.query)
         self.planned(PlannedCall(self.tenant, call.operation, route.method, path, seats, call.body))
         if isinstance(step, steps.PublishSchedule | steps.SeatCandidates):
             self.made |= {seat.profile.external_id: _shown(seat.profile) for seat in step.seats}
-        content = assume(step, self.aggregate)
-        if isinstance(step, steps.ReadCandidate) and isinstance(content, Absent):
-            content = self.made.get(step.external_id, content)
-        return Accepted(content)
+        answer = self._answer(step)
+        if isinstance(step, steps.ReadCandidate) and answer == Accepted(Absent()):
+            answer = Accepted(self.made.get(step.external_id, Absent()))
+        return answer
+
+    def _answer(self, step: steps.Step) -> Answer:
+        if self.survey is not None and isinstance(step, steps.ReadCandidate | steps.ReadSchedule):
+            return self.survey.look(step)
+        return Accepted(assume(step, self.aggregate))
+
+    def _is_there(self, step: steps.Step) -> bool:
+        """Tell whether Cirrus really has the schedule that is to be made."""
+        if self.survey is None or self.dialect.upsert:
+            return False
+        match step:
+            case steps.PublishSchedule(schedule=schedule) | steps.DraftSchedule(schedule=schedule):
+                return self.survey.schedule(schedule.external_id) is not None
+            case _:
+                return False
 
     def close(self) -> None:
         """Hold nothing, so close nothing."""

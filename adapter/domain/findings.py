@@ -102,9 +102,11 @@ class Finding:
 class Plan:
     """The fewest calls that bring Cirrus closer, what needs no call, and when to look again.
 
-    Steps run in order until one is not confirmed; then the plan is made anew from what is known.
+    Steps run in order until one is not confirmed; then the plan is made anew from what is known. A plan that is
+    `whole` is only good for a complete aggregate: of any other, it is made anew with all members.
     """
 
     steps: tuple[Step, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     look_again: datetime | None = None
+    whole: bool = False

@@ -10,6 +10,7 @@ from adapter.domain.allowance import Allowance
 
 Mode = Literal["at_once", "before_start"]
 Relink = Literal["never", "add_candidates"]
+Drift = Literal["report", "restore"]
 
 NEARNESS = 10
 """A removal waits for one part in so many of the time that is left until the exam, at most."""
@@ -69,6 +70,8 @@ class Policy:
     pending_after: timedelta = timedelta(minutes=15)
     pending_near: timedelta = timedelta(hours=24)
     recheck: timedelta = timedelta(minutes=15)
+    drift: Drift = "report"
+    drift_check_before: timedelta = timedelta(hours=20)
     create_empty: bool = False
     launch_links: bool = True
     relink: Relink = "never"

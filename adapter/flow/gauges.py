@@ -59,6 +59,7 @@ class Gauges:
         )
         self._metrics.tasks_open.replace(counts.tasks_open)
         self._metrics.holds_open.replace(counts.holds_open)
+        self._metrics.drift_items.replace(counts.drift)
         self._metrics.outbox_pending.set(counts.outbox_pending)
         self._metrics.outbox_oldest.set(counts.outbox_oldest.timestamp() if counts.outbox_oldest else 0)
         self._metrics.notices_pending.set(counts.notices.get(NEW, 0))

@@ -17,7 +17,7 @@ from adapter.domain.policy import Policy
 from adapter.domain.ports import Platform
 from adapter.domain.quotes import without_people
 from adapter.domain.records import Aggregate
-from adapter.domain.steps import ReadResults, Step
+from adapter.domain.steps import ReadResults, ReadSchedule, Step
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict, judge
 from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
@@ -85,6 +85,9 @@ class Passes:
         for rounds in range(MOST_ROUNDS):
             moment = now()
             plan = handler.plan(aggregate, moment, self.tenancy.policy)
+            if plan.whole and not aggregate.complete:
+                aggregate, _ = self.ledger.load(claim, whole=True)
+                continue
             aggregate = self._record(claim, aggregate, plan.findings, moment)
             if not plan.steps:
                 self._release(claim, look_again=plan.look_again)
@@ -182,6 +185,8 @@ class Passes:
         self._settle_allowance(step, answer)
         self._tell_gate(step, answer, verdict, probe=probe)
         self.metrics.verdicts.of(handler.kind, type(verdict).__name__.lower()).inc()
+        if isinstance(step, ReadSchedule) and isinstance(verdict, Confirmed):
+            self.metrics.drift_check.of(handler.kind).set(asked.timestamp())
         # The cautious end of the call: what was read may be older than the answer, what was written younger.
         return Receipt(step, answer, verdict, asked if step.reads else now())
 

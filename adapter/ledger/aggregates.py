@@ -28,16 +28,16 @@ from adapter.ledger.work import Claim
 OPEN = (Status.DUE.value, Status.WAITING.value)
 
 
-def load_aggregate(tx: Transaction, claim: Claim) -> Aggregate:
+def load_aggregate(tx: Transaction, claim: Claim, *, whole: bool = False) -> Aggregate:
     """Read the aggregate of a claim.
 
     Related are whom the members are about; to a list of results, who was booked. All members are read of such a
-    list, when the root itself has to be decided, when Cirrus has to be read back, or when a task is open; else only
-    those that are open and those about the same candidates.
+    list, when the root itself has to be decided, when Cirrus has to be read back, when a task is open, or when they are
+    asked for (`whole`); else only those that are open and those about the same candidates.
     """
     root, open_tasks = _root(tx, claim.tenant, claim.ref), _tasks(tx, claim.tenant, claim.ref)
     decided = root is not None and root.status is Status.SETTLED
-    complete = claim.ref.kind == RESULT_LIST or not decided or claim.unsure or bool(open_tasks)
+    complete = whole or claim.ref.kind == RESULT_LIST or not decided or claim.unsure or bool(open_tasks)
     aggregate = _aggregate(tx, claim.tenant, claim.ref, root, open_tasks, complete=complete)
     return replace(aggregate, unsure=claim.unsure, attempt=claim.attempt)
 

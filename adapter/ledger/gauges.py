@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -33,6 +34,7 @@ class Counts:
     unconfirmed: dict[tuple[str, ...], int]
     next_unconfirmed: dict[tuple[str, ...], datetime]
     tasks_open: dict[tuple[str, ...], int]
+    drift: dict[tuple[str, ...], int]
     outbox_pending: int
     outbox_oldest: datetime | None
     missing: tuple["Missing", ...] = ()
@@ -71,6 +73,7 @@ def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
         unconfirmed=unconfirmed,
         next_unconfirmed=nearest,
         tasks_open={(name,): number for name, number in tx.connection.execute(open_tasks)},
+        drift=_drift(tx, tenants),
         outbox_pending=pending_count,
         outbox_oldest=oldest,
         missing=_missing(tx, tenants),
@@ -79,6 +82,18 @@ def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
         holds_open=holds_open,
         held=held,
     )
+
+
+def _drift(tx: Transaction, tenants: tuple[str, ...]) -> dict[tuple[str, ...], int]:
+    """Count what differs in the sittings that wait for a person's decision; the index of what is open finds them."""
+    handed = sa.select(records.c.tenant, records.c.confirmed).where(
+        among(records.c.tenant, tenants), records.c.kind == SITTING, records.c.status == Status.MANUAL.value
+    )
+    counts: dict[tuple[str, ...], int] = {(tenant, SITTING): 0 for tenant in tenants}
+    for tenant, known in tx.connection.execute(handed):
+        told: Mapping[str, list[Any]] = known.get("drift") or {}
+        counts[tenant, SITTING] += sum(len(items) for items in told.values())
+    return counts
 
 
 def _missing(tx: Transaction, tenants: tuple[str, ...]) -> tuple[Missing, ...]:

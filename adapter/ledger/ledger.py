@@ -116,10 +116,10 @@ class Ledger:
             held = tuple(self._held)
         return self._again("renew", lambda tx: work.renew_leases(tx, held, lease)) if held else 0
 
-    def load(self, claim: work.Claim) -> tuple[Aggregate, datetime]:
-        """Return the claimed aggregate, and the ledger's time at which it was read."""
+    def load(self, claim: work.Claim, *, whole: bool = False) -> tuple[Aggregate, datetime]:
+        """Return the claimed aggregate, and the ledger's time at which it was read; see `load_aggregate`."""
         with self._database.transaction("load", snapshot=True) as tx:
-            return aggregates.load_aggregate(tx, claim), tx.now
+            return aggregates.load_aggregate(tx, claim, whole=whole), tx.now
 
     def record(
         self, claim: work.Claim, aggregate: Aggregate, findings: Sequence[Finding], policy: Policy, lease: timedelta
@@ -216,6 +216,10 @@ class Ledger:
     def named(self, tenants: Sequence[str], kind: str, name: str) -> list[results.Placed]:
         """Return the records of one kind that the SIS or Cirrus knows by this id."""
         return self._again("results", lambda tx: results.named(tx, tenants, kind, name))
+
+    def sittings_to_come(self, tenants: Sequence[str]) -> list[results.Placed]:
+        """Return the sittings that have not begun, the soonest first."""
+        return self._again("results", lambda tx: results.sittings_to_come(tx, tenants))
 
     def results_filed(self, tenants: Sequence[str], part: str) -> list[results.Placed]:
         """Return the results of which this part is kept."""

@@ -69,6 +69,22 @@ def named(tx: Transaction, tenants: Sequence[str], kind: str, name: str) -> list
     return sorted(Placed(row.tenant, Ref(kind, row.key)) for row in tx.connection.execute(query))
 
 
+def sittings_to_come(tx: Transaction, tenants: Sequence[str]) -> list[Placed]:
+    """Return the sittings that Cirrus may know and that have not begun, the soonest first."""
+    query = (
+        sa.select(records.c.tenant, records.c.key)
+        .where(
+            among(records.c.tenant, tenants),
+            records.c.kind == SITTING,
+            records.c.external_id.is_not(None),
+            records.c.rival.is_(None),
+            records.c.deadline > tx.now,
+        )
+        .order_by(records.c.deadline, records.c.tenant, records.c.key)
+    )
+    return [Placed(row.tenant, Ref(SITTING, row.key)) for row in tx.connection.execute(query)]
+
+
 def filed_under(tx: Transaction, tenants: Sequence[str], part: str) -> list[Placed]:
     """Return the results of which this part is kept; a booking that has moved may have left one behind."""
     query = (

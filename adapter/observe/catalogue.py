@@ -21,6 +21,7 @@ CIRCUIT_STATES = ("closed", "open", "half_open")
 HANDLED_OUTCOMES = ("applied", "unchanged", "duplicate", "superseded", "waiting", "held", "dead_lettered")
 NOTICE_OUTCOMES = ("understood", "unreadable")
 ALLOWANCES = ("results_per_day",)
+DRIFTING = ("sitting",)
 WEBHOOK_STATUSES = ("200", "400", "401", "403", "404", "411", "413", "415", "500", "503")
 VERDICTS = ("confirmed", "rejected", "retry", "unsure", "manual", "halt")
 
@@ -205,6 +206,20 @@ HOLDS_OPEN = Entry(
     ("tenant",),
     "Questions of the mass-change guard that nobody has answered. Not 0: the SIS would take away more at once than is "
     "usual, and nothing of it is carried out; `cirrus-adapter hold list`.",
+)
+DRIFT_ITEMS = Entry(
+    "drift_items",
+    "gauge",
+    ("tenant", "kind"),
+    "What staff have changed by hand in Cirrus and nobody has decided about: seats, candidates and values, by the kind "
+    "of object that they belong to. Not 0: `cirrus-adapter reconcile` shows each; it stands until somebody decides.",
+)
+DRIFT_CHECK = Entry(
+    "drift_check_timestamp_seconds",
+    "gauge",
+    ("kind",),
+    "When an object was last read back from Cirrus and compared; 0 when none was since the start of this process. "
+    "Old: no exam was near enough to be looked at, or the converge loop is stuck.",
 )
 CIRRUS_ALLOWANCE_REMAINING = Entry(
     "cirrus_allowance_remaining_ratio",

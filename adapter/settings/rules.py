@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from adapter.domain.mapping import DASHED, IdMapping, Misfit, Unmappable
-from adapter.domain.policy import Mode, Policy, Relink
+from adapter.domain.policy import Drift, Mode, Policy, Relink
 from adapter.domain.steps import Hierarchy
 from adapter.settings.section import Fault, Section
 
@@ -117,6 +117,14 @@ class PolicySettings(Section):
     recheck_min: float = Field(default=15, ge=1, le=1440)
     """Minutes between two looks at what only a person in Cirrus can change."""
 
+    drift: Drift = "report"
+    """What becomes of what staff have changed by hand in Cirrus: `report` tells of it and leaves it, until the SIS says
+    something new or an operator runs `cirrus-adapter reconcile --apply`; `restore` puts it right when it is seen."""
+
+    drift_check_before_h: float = Field(default=20, ge=0, le=720)
+    """Hours before its start that an exam is looked at once for such changes, by one call; 0: it is not. With 20, a
+    morning's exam is looked at the afternoon before."""
+
     create_empty: bool = False
     """Make the schedule as soon as the exam is known, without waiting for a booking."""
 
@@ -182,6 +190,8 @@ class PolicySettings(Section):
             pending_after=timedelta(minutes=self.pending_after_min),
             pending_near=timedelta(hours=self.pending_near_h),
             recheck=timedelta(minutes=self.recheck_min),
+            drift=self.drift,
+            drift_check_before=timedelta(hours=self.drift_check_before_h),
             create_empty=self.create_empty,
             launch_links=self.launch_links,
             relink=self.relink,

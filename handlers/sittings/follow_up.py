@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from adapter.domain.findings import Finding, Plan, Settled, Task, Waits
+from adapter.domain.findings import Continues, Finding, Handed, Plan, Settled, Task, Waits
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
 from adapter.domain.records import SITTING, Aggregate, Record, Ref, Status
-from adapter.domain.steps import Step
+from adapter.domain.steps import Schedule, Step
 from handlers import said
-from handlers.sittings import outcomes, tasks
+from handlers.sittings import drift, outcomes, tasks
 from handlers.sittings.seats import Booked, Seats, largest_extra
 from handlers.sittings.translate import LIFE
-from handlers.sittings.view import SittingView, booking_is_live, holds_seat, is_canceled
+from handlers.sittings.view import Known, SittingView, booking_is_live, holds_seat, is_canceled
 
 
 def follow_up(
@@ -25,8 +25,13 @@ def follow_up(
     findings += [_seated(aggregate, member, sitting, now, policy) for member in seats.seated]
     findings += _surplus(aggregate, seats.surplus, sitting, now)
     findings += _waiting(seats, sitting, steps, now, policy)
+    findings += [
+        Finding(member.record.ref, Settled(), note="taken off by hand")
+        for member in seats.removed
+        if member.record.open
+    ]
     if not steps:
-        findings += _root(aggregate, sitting, now, policy)
+        findings += _root(aggregate, sitting, seats.removed, now, policy)
         findings = list(close_tasks(aggregate, sitting, findings, now))
     return Plan(steps, tuple(findings), _look_again(aggregate, sitting, findings, now, policy))
 
@@ -94,18 +99,51 @@ def _grace_end(record: Record, sitting: SittingView | None, now: datetime, polic
     return grace if sitting is None else min(grace, sitting.start - policy.preparation)
 
 
-def _root(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Iterator[Finding]:
+def _root(
+    aggregate: Aggregate, sitting: SittingView, removed: Iterable[Booked], now: datetime, policy: Policy
+) -> Iterator[Finding]:
     known, record = sitting.known, sitting.record
     if not known.exists:
         if record.open and known.tried_at is None:
             yield Finding(record.ref, Waits(None, "its first booking"), note="waits for its first booking")
         return
-    wanted = sitting.schedule(largest_extra(aggregate, sitting, policy))
-    if known.activated and sitting.differs(wanted) and now < sitting.end:
-        yield outcomes.handed(aggregate, record, tasks.move_schedule(sitting, wanted))
+    extra = largest_extra(aggregate, sitting, policy)
+    asked = tuple(_asked(sitting, sitting.target(extra, policy), now))
+    found: Known = known
+    told: tuple[Outcome, ...] = ()
+    if now < sitting.end:
+        found, told = drift.of_schedule(aggregate, sitting, sitting.schedule(extra), removed)
+    learnt = Finding(
+        record.ref,
+        Continues(),
+        confirmed=found.data() if found != known else None,
+        outcomes=told,
+        note=drift.note(found.drift) if told else "",
+    )
+    state = "activated" if known.activated else "draft"
+    there = outcomes.exam_confirmed(sitting, state)
+    if asked:
+        handed = replace(learnt, state=Handed(), note=f"task {', '.join(task.name for task in asked)}")
+        yield outcomes.asking(handed, aggregate, record, *asked)
+    elif found.drift is not None and now < sitting.end:
+        if record.open:
+            yield replace(learnt, state=Handed(), outcomes=(there, *told), note=learnt.note or drift.note(found.drift))
+        elif told or found != known:
+            yield replace(learnt, state=Handed())
     elif record.open or record.status is Status.MANUAL:
-        state = "activated" if known.activated else "draft"
-        yield Finding(record.ref, Settled(), outcomes=(outcomes.exam_confirmed(sitting, state),), note=state)
+        yield replace(learnt, state=Settled(), outcomes=(*told, there), note=learnt.note or state)
+    elif found != known:
+        yield learnt
+
+
+def _asked(sitting: SittingView, target: Schedule, now: datetime) -> Iterator[Task]:
+    """Yield what only a person can do about an activated schedule."""
+    if not sitting.known.activated or now >= sitting.end:
+        return
+    if sitting.differs(target):
+        yield tasks.move_schedule(sitting, target)
+    if sitting.known.evicted:
+        yield tasks.remove_strangers(sitting)
 
 
 def close_tasks(
@@ -140,7 +178,12 @@ def _look_again(
     if names:
         moments.append(sitting.end)
     if names - tasks.UNSEEN:
-        moments.append((known.read_at or now) + policy.recheck)
+        # What was read before the task was raised says nothing about it.
+        moments += [(known.read_at or now) + policy.recheck, now + policy.recheck]
+    if known.exists and (check := sitting.check(policy)) is not None:
+        moments.append(check)
+    if sitting.record.status is Status.MANUAL or any(isinstance(finding.state, Handed) for finding in findings):
+        moments.append(sitting.end)
     members = {member.ref: member for member in aggregate.members}
     if any(isinstance(finding.state, Waits) for finding in findings):
         moments += [sitting.start - policy.preparation, sitting.start - policy.pending_near, sitting.end]

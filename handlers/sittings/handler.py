@@ -37,6 +37,7 @@ HANDLER = Handler(
         said.BOOKING_REJECTED,
         said.BOOKING_CANCELLED,
         said.LAUNCH_LINK_ISSUED,
+        said.DRIFT_DETECTED,
         said.TASK_RAISED,
         said.TASK_CLOSED,
         *said.OF_THE_GUARD,

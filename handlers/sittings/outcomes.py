@@ -10,9 +10,8 @@ from adapter.domain.version import Statement, utc_text
 from handlers import said
 from handlers.people import withdrawal
 from handlers.sittings.seats import EXAM_REJECTED, Booked
-from handlers.sittings.tasks import booking_label, statement_of
 from handlers.sittings.translate import SEAT
-from handlers.sittings.view import SittingView, booking_is_live, is_canceled
+from handlers.sittings.view import SittingView, booking_is_live, booking_label, is_canceled, statement_of
 
 
 def exam_confirmed(sitting: SittingView, state: str) -> Outcome:

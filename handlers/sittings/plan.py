@@ -25,10 +25,10 @@ from adapter.domain.steps import (
     UnlistCandidates,
 )
 from adapter.domain.verdict import Reason
-from handlers.sittings import outcomes, tasks
+from handlers.sittings import drift, outcomes, tasks
 from handlers.sittings.follow_up import close_tasks, follow_up, waiting, without_timetable
 from handlers.sittings.seats import Booked, Seats, largest_extra, seat_of, sort_seats
-from handlers.sittings.view import SittingView, booking_is_live, holds_seat
+from handlers.sittings.view import REMOVED, SittingView, booking_is_live, holds_seat
 
 
 def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
@@ -41,12 +41,12 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     if aggregate.unsure and not sitting.known.doubt:
         # Noted before the call: should the read fail too, the next plan still reads first.
         doubted = Finding(sitting.record.ref, Continues(), confirmed=replace(sitting.known, doubt=True).data())
-        return Plan(steps=(ReadSchedule(sitting.external_id),), findings=(doubted,))
-    if sitting.known.doubt or _recheck_due(aggregate, sitting, now, policy):
-        return Plan(steps=(ReadSchedule(sitting.external_id),))
+        return Plan(steps=(ReadSchedule(sitting.external_id),), findings=(doubted,), whole=True)
+    if sitting.known.doubt or _look_due(aggregate, sitting, now, policy):
+        return Plan(steps=(ReadSchedule(sitting.external_id),), whole=True)
     if sitting.canceled:
         return _cancel(aggregate, sitting, now, policy)
-    if sitting.known.made and (sitting.known.exists is False or sitting.known.archived) and now < sitting.end:
+    if sitting.known.gone and now < sitting.end:
         return _missing(aggregate, sitting, now, policy)
     seats = sort_seats(aggregate, sitting, now, policy)
     steps = tuple(_steps(aggregate, sitting, seats, now, policy))
@@ -80,11 +80,19 @@ def _refuse_all(aggregate: Aggregate, sitting: SittingView, reason: Reason) -> P
     return Plan(findings=tuple(findings))
 
 
+def _look_due(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> bool:
+    """Tell whether to look at Cirrus: an operator wants to, a person had something to do, or the exam is near."""
+    if now >= sitting.end:
+        return False
+    wished = sitting.asked != sitting.known.restored
+    return wished or sitting.check_due(now, policy) or _recheck_due(aggregate, sitting, now, policy)
+
+
 def _recheck_due(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> bool:
     """Tell whether to look whether an open task was done: a task is closed when Cirrus shows it."""
     if all(task.name in tasks.UNSEEN for task in aggregate.tasks):
         return False
-    if sitting.known.exists is None or now >= sitting.end:
+    if sitting.known.exists is None:
         return False
     return sitting.known.read_at is None or now - sitting.known.read_at >= policy.recheck
 
@@ -95,9 +103,10 @@ def _steps(aggregate: Aggregate, sitting: SittingView, seats: Seats, now: dateti
     if not sitting.known.exists:
         yield from _create(aggregate, sitting, seats, policy)
         return
-    wanted = sitting.schedule(largest_extra(aggregate, sitting, policy))
-    if not sitting.known.activated and sitting.differs(wanted):
-        yield ChangeSchedule(wanted)
+    target = sitting.target(largest_extra(aggregate, sitting, policy), policy)
+    changes = not sitting.known.activated and sitting.differs(target)
+    if changes:
+        yield ChangeSchedule(target)
     size = batch_size(sitting, policy)
     if sitting.mode(policy) == "at_once":
         for batch in batches([*seats.ready, *seats.relinked], size):
@@ -106,11 +115,29 @@ def _steps(aggregate: Aggregate, sitting: SittingView, seats: Seats, now: dateti
         for batch in batches(seats.ready, size):
             yield ListCandidates(sitting.external_id, tuple(str(m.candidate_id) for m in batch))
     if not sitting.known.activated:
-        by_api = [member for member in seats.surplus if member.record.open or member.record.status is Status.SETTLED]
-        for batch in batches(by_api, size):
-            yield UnlistCandidates(sitting.external_id, tuple(str(m.candidate_id) for m in batch))
-        if sitting.mode(policy) == "at_once" or now >= sitting.activation(policy):
+        yield from _on_draft(sitting, seats, size)
+        if _activates(sitting, now, policy, changes=changes):
             yield ActivateSchedule(sitting.external_id)
+
+
+def _on_draft(sitting: SittingView, seats: Seats, size: int) -> Iterable[Step]:
+    """Take off whom nobody wants on a schedule, as long as the API can."""
+    by_api = [member for member in seats.surplus if member.record.open or member.record.status is Status.SETTLED]
+    for batch in batches(by_api, size):
+        yield UnlistCandidates(sitting.external_id, tuple(str(m.candidate_id) for m in batch))
+    if sitting.known.evicted:
+        yield UnlistCandidates(sitting.external_id, sitting.known.evicted[:size])
+
+
+def _activates(sitting: SittingView, now: datetime, policy: Policy, *, changes: bool) -> bool:
+    """Tell whether a draft is activated now.
+
+    One that was activated before has been taken back by a person, and stays so; but for a change that the SIS asks
+    for, which may be the very reason.
+    """
+    if sitting.known.live and policy.drift == "report" and not changes:
+        return False
+    return sitting.mode(policy) == "at_once" or now >= sitting.activation(policy)
 
 
 def _create(aggregate: Aggregate, sitting: SittingView, seats: Seats, policy: Policy) -> Iterable[Step]:
@@ -152,13 +179,20 @@ def _cancel(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: P
         members = tuple(_hand_over(aggregate, sitting, now, policy))
         look = min((known.read_at or now) + policy.recheck, sitting.end)
         return Plan(findings=close_tasks(aggregate, sitting, (root, *members), now), look_again=look)
-    root = Finding(sitting.record.ref, Settled(), outcomes=(outcomes.exam_cancelled(sitting),), note="not in Cirrus")
+    known, told = drift.none(sitting)
+    root = Finding(
+        sitting.record.ref,
+        Settled(),
+        confirmed=known.data(),
+        outcomes=(*told, outcomes.exam_cancelled(sitting)),
+        note="not in Cirrus",
+    )
     members = tuple(
         outcomes.booking_cancelled(
             Booked(m, aggregate.related.get(m.about) if m.about else None, live=False), sitting.life
         )
         for m in aggregate.members
-        if m.open or holds_seat(m)
+        if m.open or holds_seat(m) or REMOVED in m.confirmed
     )
     return Plan(findings=close_tasks(aggregate, sitting, (root, *members), now))
 
@@ -175,7 +209,9 @@ def _hand_over(aggregate: Aggregate, sitting: SittingView, now: datetime, policy
 
 def _missing(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Plan:
     task = tasks.restore_schedule(sitting)
+    known, told = drift.of_absence(sitting)
     root = outcomes.handed(aggregate, sitting.record, task)
+    root = replace(root, confirmed=known.data(), outcomes=(*told, *root.outcomes))
     seats = sort_seats(aggregate, sitting, now, policy)
     off = [outcomes.booking_cancelled(member, sitting.life) for member in (*seats.gone, *seats.surplus)]
     decided = {finding.ref for finding in off}

@@ -46,8 +46,9 @@ from adapter.domain.verdict import (
 )
 from adapter.domain.version import utc_text
 from handlers.sittings import outcomes, tasks
+from handlers.sittings.read_back import about, candidate_id, learnt, read_back, without_seat
 from handlers.sittings.seats import Booked, largest_extra, wants_link
-from handlers.sittings.view import Known, SittingView, booking_is_live, holds_seat
+from handlers.sittings.view import COMPARED, REMOVED, Known, SittingView, booking_is_live, holds_seat
 
 MOST_TRIES = 3
 """Calls that may leave a candidate out before the booking is refused."""
@@ -78,17 +79,30 @@ def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Find
 def _doubted(aggregate: Aggregate, sitting: SittingView, receipt: Receipt) -> Iterator[Finding]:
     refused = isinstance(receipt.answer, Refused)
     known = replace(sitting.known, doubt=True)
-    if refused and isinstance(receipt.step, DeleteSchedule):
-        known = replace(known, deletion_refused=True)
-    yield _learnt(sitting, known, "no certain answer")
+    match receipt.step:
+        case DeleteSchedule() if refused:
+            known = replace(known, deletion_refused=True)
+        case PublishSchedule(schedule=schedule) | DraftSchedule(schedule=schedule) if _says(
+            receipt, Phrase.ALREADY_EXISTS
+        ):
+            # Whoever made it has set what we would have set otherwise: that stands, and is told.
+            known = _ours(known, schedule)
+        case ChangeSchedule() if not refused:
+            # Nobody knows what is set now: what does not agree is for the SIS to say.
+            known = replace(known, our_title=None, our_start=None, our_end=None)
+        case _:
+            pass
+    yield learnt(sitting, known, "no certain answer")
     if refused and isinstance(receipt.step, ListCandidates) and _says(receipt, Phrase.USER_NOT_FOUND):
-        for member in _about(aggregate, _sent(receipt.step)):
+        for member in about(aggregate, _sent(receipt.step)):
             if booking_is_live(member):
                 yield _not_taken(member, receipt, unknown=True)
 
 
-def _learnt(sitting: SittingView, known: Known, note: str) -> Finding:
-    return Finding(sitting.record.ref, Continues(), confirmed=known.data(), note=note)
+def _ours(known: Known, schedule: Schedule) -> Known:
+    """Note what we have set; what was left as somebody else has set it has not become ours."""
+    values = {name: getattr(schedule, name) for name in COMPARED}
+    return replace(known, **{f"our_{name}": value for name, value in values.items() if value != getattr(known, name)})
 
 
 def _accepted(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, policy: Policy) -> Iterator[Finding]:
@@ -96,36 +110,37 @@ def _accepted(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, poli
     content = receipt.answer.content
     match content:
         case ScheduleSeen() | Absent():
-            yield from _read(aggregate, sitting, content, receipt, policy)
+            yield from read_back(aggregate, sitting, content, receipt, policy)
         case Seated():
             yield from _taken(aggregate, sitting, content, receipt, policy)
         case Unlisted():
-            yield from _unlisted(aggregate, content)
+            yield from _unlisted(aggregate, sitting, content)
         case AttemptsSeen():
             attempts = tuple(sorted(content.started))
-            yield _learnt(sitting, replace(sitting.known, attempts=attempts), f"{len(attempts)} have started")
+            yield learnt(sitting, replace(sitting.known, attempts=attempts), f"{len(attempts)} have started")
         case _:
-            known = _changed(sitting.known, receipt.step, largest_extra(aggregate, sitting, policy))
-            learnt = _learnt(sitting, known, type(receipt.step).__name__)
+            known = _changed(sitting.known, receipt, largest_extra(aggregate, sitting, policy))
+            finding = learnt(sitting, known, type(receipt.step).__name__)
             told = isinstance(receipt.step, ActivateSchedule)
-            yield replace(learnt, outcomes=(outcomes.exam_confirmed(sitting, "activated"),) if told else ())
+            yield replace(finding, outcomes=(outcomes.exam_confirmed(sitting, "activated"),) if told else ())
 
 
-def _changed(known: Known, step: Step, extra: int) -> Known:
-    match step:
+def _changed(known: Known, receipt: Receipt, extra: int) -> Known:
+    match receipt.step:
         case DraftSchedule(schedule=schedule) | ChangeSchedule(schedule=schedule):
-            return _as_sent(known, schedule, extra)
+            return _as_sent(known, schedule, extra, receipt)
         case ActivateSchedule():
-            return replace(known, activated=True)
+            return replace(known, activated=True, live=True)
         case DeleteSchedule():
-            return Known(exists=False)
+            return known.without_schedule()
         case _:
             return known
 
 
-def _as_sent(known: Known, schedule: Schedule, extra: int) -> Known:
+def _as_sent(known: Known, schedule: Schedule, extra: int, receipt: Receipt) -> Known:
     return replace(
-        known,
+        _ours(known, schedule),
+        sent_at=receipt.at,
         exists=True,
         made=True,
         title=schedule.title,
@@ -137,50 +152,19 @@ def _as_sent(known: Known, schedule: Schedule, extra: int) -> Known:
     )
 
 
-def _read(
-    aggregate: Aggregate, sitting: SittingView, seen: ScheduleSeen | Absent, receipt: Receipt, policy: Policy
-) -> Iterator[Finding]:
-    known = replace(sitting.known, doubt=False, read_at=receipt.at, tried_at=None)
-    if isinstance(seen, Absent):
-        if sitting.canceled:
-            known = Known(read_at=receipt.at)
-        yield _learnt(sitting, replace(known, exists=False, activated=False), "not in Cirrus")
-        return
-    known = replace(
-        known,
-        exists=True,
-        made=True,
-        activated=seen.activated,
-        archived=seen.archived,
-        title=seen.title,
-        start=seen.start or known.start,
-        end=seen.end or known.end,
-        extra=largest_extra(aggregate, sitting, policy),
-    )
-    yield _learnt(sitting, known, f"read back with {len(seen.candidates)} candidates")
-    present = {member.ref for member in _about(aggregate, seen.candidates)}
-    for member in aggregate.members:
-        wanted = booking_is_live(member) and member.status is not Status.REJECTED
-        if member.ref in present and not holds_seat(member) and (member.open or wanted):
-            confirmed = {**_without_seat(member), "seat": True, "by": "read-back"}
-            yield Finding(member.ref, Continues(), confirmed=confirmed, note="seen on the schedule")
-        elif member.ref not in present and holds_seat(member) and not (booking_is_live(member) and _at_rest(member)):
-            yield Finding(member.ref, Continues(), confirmed=_without_seat(member), note="not seen on the schedule")
-
-
 def _taken(
     aggregate: Aggregate, sitting: SittingView, content: Seated, receipt: Receipt, policy: Policy
 ) -> Iterator[Finding]:
     known = sitting.known
     if isinstance(receipt.step, PublishSchedule):
         extra = largest_extra(aggregate, sitting, policy)
-        known = replace(_as_sent(known, receipt.step.schedule, extra), activated=True, limit=None)
+        known = replace(_as_sent(known, receipt.step.schedule, extra, receipt), activated=True, live=True, limit=None)
     sent = _sent(receipt.step)
     known = replace(known, limit=_raised_limit(known, policy))
     if sent - content.seated.keys() - content.refused.keys() - content.unknown:
         known = replace(known, doubt=True)
-    yield _learnt(sitting, known, f"{len(content.seated)} of {len(sent)} seated")
-    for member in _about(aggregate, sent):
+    yield learnt(sitting, known, f"{len(content.seated)} of {len(sent)} seated")
+    for member in about(aggregate, sent):
         if booking_is_live(member) and member.status is not Status.REJECTED:
             yield _one_seat(member, aggregate, sitting, content, receipt, policy)
 
@@ -188,7 +172,7 @@ def _taken(
 def _one_seat(
     member: Record, aggregate: Aggregate, sitting: SittingView, content: Seated, receipt: Receipt, policy: Policy
 ) -> Finding:
-    external_id = _candidate_id(aggregate, member)
+    external_id = candidate_id(aggregate, member)
     assert external_id is not None, "only candidates with an id are sent"
     if external_id in content.seated:
         return _given(member, aggregate, sitting, content.seated[external_id], policy)
@@ -214,7 +198,7 @@ def _not_taken(member: Record, receipt: Receipt, *, unknown: bool) -> Finding:
     tries = int(member.confirmed.get("tries", 0)) + 1
     if tries >= MOST_TRIES:
         reason = Reason("not-seated", f"Cirrus took {tries} calls and did not put the candidate on the schedule.")
-        return replace(outcomes.booking_rejected(member, reason), confirmed=_without_seat(member))
+        return replace(outcomes.booking_rejected(member, reason), confirmed=without_seat(member))
     confirmed = {**member.confirmed, "tries": tries}
     if unknown:
         confirmed["unknown_at"] = utc_text(receipt.at)
@@ -247,29 +231,8 @@ def _unwanted(member: Record, reason: Reason) -> Finding:
     return _without_link(member) if holds_seat(member) else outcomes.booking_rejected(member, reason)
 
 
-def _at_rest(member: Record) -> bool:
-    """Tell whether nothing is to be done for a booking; what staff do with its seat then is theirs to decide."""
-    return member.status in (Status.SETTLED, Status.REJECTED)
-
-
-def _without_seat(member: Record) -> dict[str, Any]:
-    return {name: value for name, value in member.confirmed.items() if name == "lapsed"}
-
-
 def _without_tries(member: Record) -> dict[str, Any]:
-    return {name: value for name, value in member.confirmed.items() if name not in ("tries", "unknown_at")}
-
-
-def _about(aggregate: Aggregate, candidates: Collection[str]) -> Iterator[Record]:
-    """Yield the members that are about any of these candidates of Cirrus."""
-    for member in aggregate.members:
-        if _candidate_id(aggregate, member) in candidates:
-            yield member
-
-
-def _candidate_id(aggregate: Aggregate, member: Record) -> str | None:
-    candidate = aggregate.related.get(member.about) if member.about is not None else None
-    return candidate.external_id if candidate is not None else None
+    return {name: value for name, value in member.confirmed.items() if name not in ("tries", "unknown_at", REMOVED)}
 
 
 def _sent(step: Step) -> set[str]:
@@ -288,10 +251,13 @@ def _raised_limit(known: Known, policy: Policy) -> int | None:
     return known.limit * 2
 
 
-def _unlisted(aggregate: Aggregate, content: Unlisted) -> Iterator[Finding]:
-    for member in _about(aggregate, content.gone):
+def _unlisted(aggregate: Aggregate, sitting: SittingView, content: Unlisted) -> Iterator[Finding]:
+    left = tuple(each for each in sitting.known.evicted if each not in content.gone)
+    if left != sitting.known.evicted:
+        yield learnt(sitting, replace(sitting.known, evicted=left), "who had no booking is taken off")
+    for member in about(aggregate, content.gone):
         if holds_seat(member):
-            yield Finding(member.ref, Continues(), confirmed=_without_seat(member), note="taken off")
+            yield Finding(member.ref, Continues(), confirmed=without_seat(member), note="taken off")
 
 
 def _rejected(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, reason: Reason) -> Iterator[Finding]:
@@ -300,12 +266,12 @@ def _rejected(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, reas
         case PublishSchedule() | SeatCandidates() | ListCandidates() | UnlistCandidates() if _sent(receipt.step):
             yield from _refused_call(aggregate, sitting, receipt, reason)
         case DeleteSchedule():
-            yield _learnt(sitting, replace(known, deletion_refused=True), reason.code)
+            yield learnt(sitting, replace(known, deletion_refused=True), reason.code)
         case ReadAttempts() if _says(receipt, Phrase.NOT_BEGUN) or _says(receipt, Phrase.NOT_ACTIVATED):
-            yield _learnt(sitting, replace(known, attempts=()), reason.code)
+            yield learnt(sitting, replace(known, attempts=()), reason.code)
         case ReadAttempts():
             # Who has started is not to be had: look at the schedule itself, and let a person remove it.
-            yield _learnt(sitting, replace(known, doubt=True, deletion_refused=True), reason.code)
+            yield learnt(sitting, replace(known, doubt=True, deletion_refused=True), reason.code)
         case _:
             yield outcomes.exam_rejected(sitting, reason)
 
@@ -320,22 +286,29 @@ def _refused_call(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, 
     named = sent & {external_id for remark in _remarks(receipt) for external_id in remark.about}
     if len(sent) > 1 and not named:
         half = max(1, len(sent) // 2)
-        yield _learnt(sitting, replace(sitting.known, limit=half), f"refused whole: {reason.code}")
+        yield learnt(sitting, replace(sitting.known, limit=half), f"refused whole: {reason.code}")
         return
     if isinstance(receipt.step, PublishSchedule) and not named:
         if sitting.known.refusal == reason.text:
             yield from _refused_exam(aggregate, sitting, reason)
             return
-        yield _learnt(sitting, replace(sitting.known, refusal=reason.text), "refused with one candidate")
-    elif not named:
-        yield _learnt(sitting, replace(sitting.known, limit=None), "refused with one candidate")
-    for member in _about(aggregate, named or sent):
+        yield learnt(sitting, replace(sitting.known, refusal=reason.text), "refused with one candidate")
+    elif not named or (named or sent) & set(sitting.known.evicted):
+        yield learnt(sitting, _staying(sitting.known, named or sent), "refused with one candidate")
+    for member in about(aggregate, named or sent):
         if isinstance(receipt.step, UnlistCandidates):
             if holds_seat(member):
                 yield _left_to_a_person(aggregate, sitting, member)
         elif booking_is_live(member):
-            own = tuple(remark for remark in _remarks(receipt) if _candidate_id(aggregate, member) in remark.about)
+            own = tuple(remark for remark in _remarks(receipt) if candidate_id(aggregate, member) in remark.about)
             yield _unwanted(member, reason_of(own) if own else reason)
+
+
+def _staying(known: Known, refused: Collection[str]) -> Known:
+    """Leave those on the schedule who have no booking and whom Cirrus does not take off either."""
+    staying = {each for each in known.evicted if each in refused}
+    left = tuple(each for each in known.evicted if each not in staying)
+    return replace(known, limit=None, evicted=left, strangers=tuple(sorted({*known.strangers, *staying})))
 
 
 def _refused_exam(aggregate: Aggregate, sitting: SittingView, reason: Reason) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from handlers.people import (
     withdrawal,
 )
 from handlers.sittings.translate import SEAT
-from handlers.sittings.view import SittingView, booking_is_live, holds_seat
+from handlers.sittings.view import REMOVED, SittingView, booking_is_live, holds_seat, is_removed
 
 EXAM_REJECTED = "exam-rejected"
 """Reason code of bookings that are refused because their exam is."""
@@ -91,6 +91,7 @@ class Seats:
     surplus: list[Booked] = field(default_factory=list[Booked])
     gone: list[Booked] = field(default_factory=list[Booked])
     seated: list[Booked] = field(default_factory=list[Booked])
+    removed: list[Booked] = field(default_factory=list[Booked])
     staying: list[tuple[Booked, Ref]] = field(default_factory=list[tuple[Booked, Ref]])
     refused: list[tuple[Booked, Reason]] = field(default_factory=list[tuple[Booked, Reason]])
     without_person: list[Booked] = field(default_factory=list[Booked])
@@ -160,10 +161,12 @@ def _sort_one(
             seats.staying.append((member, member.ahead))
         elif member.seated:
             seats.surplus.append(member)
-        elif member.record.open or member.record.status is Status.MANUAL:
+        elif member.record.open or member.record.status is Status.MANUAL or REMOVED in member.record.confirmed:
             seats.gone.append(member)
     elif member.seated or (who in held_by and not member.rejected):
         _sort_seated(member if member.seated else _taking_over(member, held_by[who][0]), seats, sitting, now, policy)
+    elif is_removed(member.record):
+        seats.removed.append(member)
     elif member.record.open or member.stands_again:
         _sort_unseated(member, seats, sitting, now, policy)
 

@@ -5,15 +5,14 @@ changed by API.
 """
 
 from adapter.domain.findings import Task
-from adapter.domain.records import Record
 from adapter.domain.steps import Schedule
 from adapter.domain.verdict import Reason
-from adapter.domain.version import Statement, utc_text
+from adapter.domain.version import fingerprint, utc_text
 from handlers.sittings.seats import Booked
-from handlers.sittings.translate import SEAT
-from handlers.sittings.view import SittingView
+from handlers.sittings.view import SittingView, booking_label
 
 REMOVE_CANDIDATE = "remove-candidate"
+REMOVE_STRANGERS = "remove-strangers"
 LATE_EXTRA_TIME = "late-extra-time"
 LOST_LINK = "launch-link-lost"
 MOVE_SCHEDULE = "move-schedule"
@@ -27,21 +26,6 @@ UNSEEN = frozenset({LATE_EXTRA_TIME, LOST_LINK})
 """Tasks of which no read-back shows whether they were done: they end with the exam, and Cirrus is not asked."""
 
 
-def booking_label(record: Record) -> str:
-    """Return the version of a booking or departure that an outcome or a task answers.
-
-    A booking that was cancelled with its exam or with its student may stand again without a new version; what
-    is said of it then answers the end of that cancellation.
-    """
-    lapsed = record.confirmed.get("lapsed")
-    return f"{statement_of(record).label}/after/{lapsed}" if lapsed else statement_of(record).label
-
-
-def statement_of(record: Record) -> Statement:
-    """Return what was last said of a booking or departure."""
-    return record.facets.get(SEAT) or next(iter(record.facets.values()))
-
-
 def remove_candidate(member: Booked, sitting: SittingView) -> Task:
     """Ask for a candidate to be taken off an activated schedule."""
     return Task(
@@ -53,6 +37,24 @@ def remove_candidate(member: Booked, sitting: SittingView) -> Task:
             f"In Cirrus, open the schedule with external id {sitting.external_id}.",
             f"In its list of candidates, find user id {member.candidate_id}.",
             "If the candidate has not started, remove the candidate. If the exam has begun, leave it as it is.",
+        ),
+        sitting.start,
+    )
+
+
+def remove_strangers(sitting: SittingView) -> Task:
+    """Ask for the candidates to be taken off an activated schedule who have no booking and are not to stay."""
+    evicted = sitting.known.evicted
+    return Task(
+        sitting.record.ref,
+        REMOVE_STRANGERS,
+        f"{sitting.known.restored}/{fingerprint(evicted)[:8]}",
+        f"Take {len(evicted)} candidate(s) off schedule {sitting.external_id}: they were added by hand, without a"
+        " booking.",
+        (
+            f"In Cirrus, open the schedule with external id {sitting.external_id}.",
+            f"In its list of candidates, find and remove the user ids {', '.join(evicted)}.",
+            "If the exam has begun for one of them, leave that one, and have the booking entered in the SIS.",
         ),
         sitting.start,
     )

@@ -1,5 +1,6 @@
 """From an event about a sitting or a booking to what should be."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -7,7 +8,7 @@ from pydantic import BaseModel
 from adapter.domain.envelope import Envelope
 from adapter.domain.mapping import IdMapping, Unmappable
 from adapter.domain.records import BOOKING, SITTING, Change, Ref
-from adapter.domain.version import Rank, Statement, utc_text
+from adapter.domain.version import Rank, Statement, Version, utc_text
 from handlers.extra_time import grant
 from handlers.people import candidate_ref, person_change
 from handlers.results.hear import exam_list
@@ -16,6 +17,14 @@ from handlers.sittings.events import BookingCancelled, ExamBooked, ExamCancelled
 TIMETABLE = "timetable"
 LIFE = "life"
 SEAT = "booking"
+RESTORE = "restore"
+"""What an operator asks for: that Cirrus be as the SIS says, whatever was changed by hand."""
+
+
+def restoring(offering_id: str, at: datetime, wish: str) -> Change:
+    """Return an operator's wish that what was changed by hand be as the SIS says; `wish` is unlike any other's."""
+    version = Version(at, None, Rank.UPDATE, wish)
+    return Change(Ref(SITTING, offering_id), RESTORE, Statement.first(version, {"at": utc_text(at)}))
 
 
 def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[Change, ...]:

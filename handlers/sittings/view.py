@@ -1,6 +1,7 @@
 """A sitting and its bookings as the plan sees them: the records' plain data, typed and with the rules applied."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -8,10 +9,16 @@ from adapter.domain.policy import Mode, Policy
 from adapter.domain.records import BOOKING, Record
 from adapter.domain.steps import Hierarchy, Schedule
 from adapter.domain.version import Statement, utc_text, utc_time
-from handlers.sittings.translate import LIFE, SEAT, TIMETABLE
+from handlers.sittings.translate import LIFE, RESTORE, SEAT, TIMETABLE
 
 LONGEST_TITLE = 100
 """Of a schedule, in UTF-16 units (cirrus-api.md 5.1)."""
+
+COMPARED = ("title", "start", "end")
+"""What a read-back shows of a schedule's own values (cirrus-api.md 5.6)."""
+
+REMOVED = "removed"
+"""In what is known of a booking: the version of it whose seat somebody has taken away by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,11 @@ class Known:
     `made` tells that it has existed, `doubt` that it must be read before anything is sent, `limit` how many
     candidates a call may hold while Cirrus refuses larger ones, `extra` the largest percentage that its window
     has had to allow for: a window is not shortened because somebody leaves.
+
+    `our_...` is what we have last set, or found as wanted: what differs from it was changed by hand. So was a
+    schedule that is a draft although it was `live`. `strangers` are on the schedule and have no booking; `evicted`
+    are those of them who are to go. `restored` is the last wish of an operator that was followed, `drift` what was
+    last told of it, `drifts` how often.
     """
 
     exists: bool | None = None
@@ -38,6 +50,16 @@ class Known:
     tried_at: datetime | None = None
     deletion_refused: bool = False
     attempts: tuple[str, ...] | None = None
+    our_title: str | None = None
+    our_start: datetime | None = None
+    our_end: datetime | None = None
+    live: bool = False
+    sent_at: datetime | None = None
+    strangers: tuple[str, ...] = ()
+    evicted: tuple[str, ...] = ()
+    restored: str | None = None
+    drift: Mapping[str, Any] | None = None
+    drifts: int = 0
 
     @classmethod
     def of(cls, record: Record | None) -> "Known":
@@ -45,12 +67,31 @@ class Known:
         if record is None or not record.confirmed:
             return cls()
         given = {name: value for name, value in record.confirmed.items() if name in cls.__dataclass_fields__}
-        for name in ("start", "end", "read_at", "tried_at"):
+        for name in ("start", "end", "read_at", "tried_at", "our_start", "our_end", "sent_at"):
             if given.get(name):
                 given[name] = utc_time(given[name])
-        if given.get("attempts") is not None:
-            given["attempts"] = tuple(given["attempts"])
+        for name in ("attempts", "strangers", "evicted"):
+            if given.get(name) is not None:
+                given[name] = tuple(given[name])
         return cls(**given)
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was there, and no longer is, or not for anybody to sit."""
+        return self.made and (self.exists is False or self.archived)
+
+    def ours(self, name: str) -> object:
+        """Return what we have last set for one of `COMPARED`, None where nobody knows."""
+        return getattr(self, f"our_{name}")
+
+    def without_schedule(self, read_at: datetime | None = None) -> "Known":
+        """Return what stays known when nothing of the schedule counts any more: what was wished and what was told."""
+        return Known(exists=False, read_at=read_at, restored=self.restored, drift=self.drift, drifts=self.drifts)
+
+    def agreeing(self, wanted: Schedule) -> "Known":
+        """Note which values are as wanted: from now on, whoever makes them differ has done so by hand."""
+        same = {name for name in COMPARED if getattr(self, name) == getattr(wanted, name)}
+        return replace(self, **{f"our_{name}": getattr(wanted, name) for name in same})
 
     def data(self) -> dict[str, Any]:
         """Return what `of` reads: plain JSON values, without those that are as at the start."""
@@ -127,9 +168,30 @@ class SittingView:
         """The version of the sitting that an outcome answers."""
         return f"{self.timetable.label}+{self.life.label if self.life else ''}"
 
+    @property
+    def asked(self) -> str | None:
+        """The last wish of an operator that Cirrus be as the SIS says, None while there was none."""
+        wish = self.record.facets.get(RESTORE)
+        return wish.label if wish is not None else None
+
+    def restores(self, policy: Policy) -> bool:
+        """Tell whether what was changed by hand is to be put right: as a rule, or for now because it was asked for."""
+        return policy.drift == "restore" or self.asked != self.known.restored
+
     def mode(self, policy: Policy) -> Mode:
         """How this sitting is provisioned."""
         return policy.mode_of(self.timetable.data.get("assessment", ""))
+
+    def check(self, policy: Policy) -> datetime | None:
+        """Return when a schedule is looked at once more before its exam, None where that is not wanted."""
+        return self.start - policy.drift_check_before if policy.drift_check_before else None
+
+    def check_due(self, now: datetime, policy: Policy) -> bool:
+        """Tell whether that moment has come; what was made or read since needs no look."""
+        at, known = self.check(policy), self.known
+        if at is None or not at <= now < self.start or not known.exists or self.canceled:
+            return False
+        return all(moment is None or moment < at for moment in (known.sent_at, known.read_at))
 
     def activation(self, policy: Policy) -> datetime:
         """Return when a draft is to be activated: as late as the institution dares."""
@@ -142,15 +204,36 @@ class SittingView:
             for name, known in (("title", self.known.title), ("start", self.known.start), ("end", self.known.end))
         )
 
+    def by_hand(self, wanted: Schedule) -> frozenset[str]:
+        """Return what of `COMPARED` somebody has changed since we set it, and the SIS has not."""
+        return frozenset(
+            name
+            for name in COMPARED
+            if (value := getattr(wanted, name)) == self.known.ours(name)
+            and getattr(self.known, name) not in (None, value)
+        )
+
+    def target(self, extra: int, policy: Policy) -> Schedule:
+        """Return the schedule to be had in Cirrus: as the SIS wants it, but for what was changed by hand."""
+        wanted = self.schedule(extra)
+        if policy.drift == "restore" or not (kept := self.by_hand(wanted)):
+            return wanted
+        held = replace(wanted, **{name: getattr(self.known, name) for name in kept})
+        if (held.start, held.end) == (self.known.start, self.known.end):
+            return held
+        return replace(held, end=max(held.end, held.start + self._needed(extra)))
+
+    def _needed(self, extra: int) -> timedelta:
+        return timedelta(minutes=(self.duration or 0) * (100 + extra) // 100 + 1)
+
     def schedule(self, extra: int) -> Schedule:
-        """Return the schedule that Cirrus should hold, its window longer than the exam with `extra` percent more."""
-        needed = timedelta(minutes=(self.duration or 0) * (100 + extra) // 100 + 1)
+        """Return the schedule that the SIS wants, its window longer than the exam with `extra` percent more."""
         return Schedule(
             external_id=self.external_id,
             assessment_id=self.timetable.data["assessment"],
             title=_shortened(self.timetable.data["title"]),
             start=self.start,
-            end=max(self.end, self.start + needed),
+            end=max(self.end, self.start + self._needed(extra)),
             hierarchy=self.hierarchy,
             pin=self.timetable.data["pin"],
         )
@@ -184,3 +267,24 @@ def booking_is_live(record: Record) -> bool:
 def holds_seat(record: Record) -> bool:
     """Tell whether Cirrus is known to hold a seat for this booking or departure."""
     return bool(record.confirmed.get("seat"))
+
+
+def is_removed(record: Record) -> bool:
+    """Tell whether somebody has taken this booking's seat away by hand, and the SIS has not booked anew since."""
+    removed = record.confirmed.get(REMOVED)
+    return removed is not None and booking_is_live(record) and removed == booking_label(record)
+
+
+def booking_label(record: Record) -> str:
+    """Return the version of a booking or departure that an outcome or a task answers.
+
+    A booking that was cancelled with its exam or with its student may stand again without a new version; what
+    is said of it then answers the end of that cancellation.
+    """
+    lapsed = record.confirmed.get("lapsed")
+    return f"{statement_of(record).label}/after/{lapsed}" if lapsed else statement_of(record).label
+
+
+def statement_of(record: Record) -> Statement:
+    """Return what was last said of a booking or departure."""
+    return record.facets.get(SEAT) or next(iter(record.facets.values()))

@@ -84,6 +84,8 @@ def test_a_settled_sitting_is_read_in_part(book: Book, ledger: Ledger) -> None:
     claim = claim_one(ledger)
     aggregate, _ = ledger.load(claim)
     assert (aggregate.complete, {member.ref for member in aggregate.members}) == (False, {booking("b1"), booking("b2")})
+    aggregate, _ = ledger.load(claim, whole=True)
+    assert (aggregate.complete, len(aggregate.members)) == (True, 3)
     record(ledger, claim, finding(booking("b1"), Handed(), tasks=(task(booking("b1")),)))
     aggregate, _ = ledger.load(claim)
     assert (aggregate.complete, len(aggregate.members)) == (True, 3)

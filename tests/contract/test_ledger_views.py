@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.domain.findings import Handed, Waits
+from adapter.domain.findings import Handed, Settled, Waits
 from adapter.ledger import retention
 from adapter.ledger.retention import Retention
 from tests.contract.ledger_kit import (
@@ -106,6 +106,28 @@ def test_work_tasks_and_outbox_are_counted(book: Book) -> None:
     assert counts.work_waiting == {("booking", "candidate"): 1, ("booking", "time"): 1}
     assert (counts.tasks_open, counts.work_due) == ({("look",): 1}, {})
     assert (counts.outbox_pending, counts.outbox_oldest) == (1, book.clock())
+
+
+def test_what_was_changed_by_hand_is_counted_while_somebody_has_to_decide(book: Book) -> None:
+    """Each seat, candidate and value counts, of sittings that wait for a person; those of other tenants do not."""
+    ledger = book.worker()
+    store(ledger, said("e1", scheduled("a")), said("e2", scheduled("b")))
+    book.clock.advance(60)
+    told = {"missing": [{}, {}], "surplus": ["s9"], "differing": []}
+    for claim in ledger.claim(TENANT, 10, LEASE):
+        state = Handed() if claim.ref == sitting("a") else Settled()
+        record(ledger, claim, finding(claim.ref, state, confirmed={"drift": told}))
+        release(ledger, claim)
+    assert ledger.count((TENANT, OTHER_TENANT)).drift == {(TENANT, "sitting"): 3, (OTHER_TENANT, "sitting"): 0}
+
+
+def test_the_sittings_to_come_are_listed_by_their_start(book: Book) -> None:
+    """What has begun, and what belongs to others, is left out."""
+    ledger = book.worker()
+    hours = {"later": 5, "over": -1, "soon": 1}
+    store(ledger, *(said(f"s{key}", scheduled(key, start=NOW + timedelta(hours=h))) for key, h in hours.items()))
+    assert [each.ref for each in ledger.sittings_to_come([TENANT])] == [sitting("soon"), sitting("later")]
+    assert ledger.sittings_to_come([OTHER_TENANT]) == []
 
 
 def test_a_history_tells_who_did_what(book: Book) -> None:

@@ -42,6 +42,7 @@ COMMANDS = {
     "ledger check",
     "ledger migrate",
     "plan",
+    "reconcile",
     "results fetch",
     "results list",
     "results notices",
@@ -62,6 +63,7 @@ CLOSED = {
     ("broker_connected", "loop"): c.BROKER_LOOPS,
     ("messages_handled_total", "outcome"): c.HANDLED_OUTCOMES,
     ("notices_total", "outcome"): c.NOTICE_OUTCOMES,
+    ("drift_items", "kind"): c.DRIFTING,
     ("cirrus_allowance_remaining_ratio", "allowance"): c.ALLOWANCES,
 }
 

@@ -14,6 +14,7 @@ from adapter.domain.allowance import Spending
 from adapter.domain.answers import Receipt
 from adapter.domain.applying import apply, fold, settle
 from adapter.domain.findings import Dismissed, Document, Finding, Plan, Settled, Task, Waits
+from adapter.domain.handler import Handler
 from adapter.domain.notices import Asker, Named, Notice
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
@@ -77,7 +78,7 @@ class Office:
         """Take events in, in this order."""
         for event in events:
             for change in changes(event):
-                self._take(change)
+                self.take(change)
 
     def announce(
         self, who: str, sitting: str = "1", *, attempt: str | None = None, by: Asker = "cirrus", seconds: float = 0
@@ -86,9 +87,10 @@ class Office:
         self.now += timedelta(seconds=seconds)
         self.notices += 1
         named = Named(candidate_id=f"s{who}", schedule_id=f"o{sitting}", attempt_id=attempt)
-        self._take(hear(Notice(f"notice-{self.notices:04}", TENANT, named, self.now, by)))
+        self.take(hear(Notice(f"notice-{self.notices:04}", TENANT, named, self.now, by)))
 
-    def _take(self, change: Change) -> None:
+    def take(self, change: Change) -> None:
+        """Take one change in."""
         applied = apply(self.records.get(change.ref), change)
         self.records[change.ref] = applied.record
         if not applied.calls_for_a_look:
@@ -138,7 +140,7 @@ class Office:
         aggregate = self.load(ref)
         self.unsure.discard(ref)
         for _ in range(MOST_ROUNDS):
-            plan = handler.plan(aggregate, self.now, self.policy)
+            plan, aggregate = self._plan(handler, aggregate)
             self._check(plan)
             self.plans.append(plan)
             aggregate = self._record(aggregate, plan.findings)
@@ -173,6 +175,13 @@ class Office:
                         assert_never(never)
         raise AssertionError(f"{ref} does not converge: {self.plans[-1].steps}")
 
+    def _plan(self, handler: Handler, aggregate: Aggregate) -> tuple[Plan, Aggregate]:
+        plan = handler.plan(aggregate, self.now, self.policy)
+        if not plan.whole or aggregate.complete:
+            return plan, aggregate
+        aggregate = self.load(aggregate.ref, whole=True)
+        return handler.plan(aggregate, self.now, self.policy), aggregate
+
     def _spend(self, step: ReadResults) -> datetime | None:
         decision = self.policy.results.allowance.decide(self.spending, step.need, self.now)
         self.spending = decision.spending
@@ -184,12 +193,12 @@ class Office:
         elif isinstance(verdict, Confirmed) and step.reads:
             self.doubtful.discard(ref)
 
-    def load(self, ref: Ref) -> Aggregate:
+    def load(self, ref: Ref, *, whole: bool = False) -> Aggregate:
         """Return the aggregate as the ledger would: everything, or what is open and its like."""
         root = self.records.get(ref)
         tasks = tuple(asked.open for asked in self.tasks.values() if asked.home == ref)
         decided = root is not None and root.status is Status.SETTLED
-        complete = ref.kind == RESULT_LIST or not decided or ref in self.unsure or bool(tasks)
+        complete = whole or ref.kind == RESULT_LIST or not decided or ref in self.unsure or bool(tasks)
         members = [record for record in self.records.values() if record.home == ref and record.ref != ref]
         if not complete:
             about = {member.about for member in members if member.open}

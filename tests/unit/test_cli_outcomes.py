@@ -37,6 +37,10 @@ def everything_told() -> list[Outcome]:
     plain.work(plain.now + timedelta(hours=2))
     plain.cirrus.schedules["o1"].seats.discard("s2")
     plain.work(plain.now + timedelta(hours=2))
+    held = plain.cirrus.schedules["o1"]
+    held.seats ^= {"s1", "walkin"}
+    held.schedule = replace(held.schedule, title="Room 5", start=START + timedelta(hours=1))
+    plain.work(START)
     told += plain.said.values()
 
     drafts = Office(Policy(mode="before_start"))

@@ -122,6 +122,27 @@ def test_confirmed_steps_follow_each_other(desk: Desk) -> None:
     assert history.record.confirmed == {"last": "2"}
 
 
+def test_a_plan_that_needs_every_member_is_made_with_all_of_them(desk: Desk) -> None:
+    """Of a settled sitting little is loaded at first; nothing is called before the plan has seen the whole."""
+    seen: list[bool] = []
+
+    def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
+        seen.append(aggregate.complete)
+        if len(seen) == 1:
+            return Plan(findings=(Finding(ROOT, Settled()),), look_again=NOW + timedelta(hours=1))
+        return Plan() if running.exam.performed else Plan(steps=(read(),), whole=True)
+
+    running = office(desk, replace(HANDLER, plan=plan))
+    run(running)
+    desk.clock.advance(3600)
+    run(running)
+    assert (seen, running.exam.performed) == ([True, False, True, True], [read()])
+    (read_at,) = [
+        sample.value for family in desk.metrics.drift_check.of("sitting").collect() for sample in family.samples
+    ]
+    assert read_at >= desk.clock().timestamp()
+
+
 @pytest.mark.parametrize(
     ("answer", "step", "verdict"), [(NO, read(), Rejected), (NO, WRITE, Rejected), (UNPREPARED, WRITE, Manual)]
 )
