@@ -41,7 +41,6 @@ def about(
     answers: str,
     data: Mapping[str, Any],
     *,
-    confidential: bool = False,
     subject: str | None = None,
 ) -> Outcome:
     """Return an outcome about one record, or another `subject`, caused by the event that changed the record last."""
@@ -51,7 +50,6 @@ def about(
         answers=answers,
         data=data,
         cause=record.cause,
-        confidential=confidential,
     )
 
 

@@ -248,6 +248,7 @@ class Builder:
     def _ledger_problem(self) -> str | None:
         try:
             self._ledger.check()
+            self._ledger.check_keys()
         except AdapterError as error:
             return str(error)
         return None

@@ -19,8 +19,7 @@ class Outcome:
     """One event to be published about one object.
 
     `answers` is the version of the object that it answers (or the task, or the result version). Together
-    with tenant, object and type it makes the id, so saying it again is the same event. `confidential`
-    outcomes hold a bearer secret (a launch link) and are sealed at rest.
+    with tenant, object and type it makes the id, so saying it again is the same event.
     """
 
     type: str
@@ -28,7 +27,6 @@ class Outcome:
     answers: str
     data: Mapping[str, Any] = field(repr=False)
     cause: str | None = None
-    confidential: bool = field(default=False)
 
     def id(self, tenant: str) -> UUID:
         """Return the CloudEvents id: the same for the same fact, on every worker, for ever."""

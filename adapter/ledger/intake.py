@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from adapter.ledger.database import Transaction
 from adapter.ledger.rivals import settle_rivals
 from adapter.ledger.rows import by_ref, in_parts, intake_values, lock_records, read_record
 from adapter.ledger.schema import journal, messages, records
+from adapter.ledger.texts import close_note
 from adapter.ledger.upsert import append, insert_new, upsert
 from adapter.ledger.work import Touch, touch, waiting_homes
 
@@ -84,7 +84,7 @@ def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping
         mine = [index for index in fresh if incoming[index].envelope.tenant == batch.tenant]
         _hold(tx, batch, [change.ref for index in mine for change in incoming[index].changes])
         for index in mine:
-            handled[index] = _apply(batch, incoming[index], tx.now)
+            handled[index] = _apply(tx, batch, incoming[index])
         _write(tx, batch)
     _remember(tx, incoming, handled, fresh)
     return handled
@@ -115,18 +115,18 @@ def _known_before(tx: Transaction, incoming: Sequence[Incoming]) -> tuple[list[s
 
 def _hold(tx: Transaction, batch: _Batch, refs: Iterable[Ref]) -> None:
     rows = lock_records(tx, batch.tenant, refs)
-    batch.stored = {Ref(row["kind"], row["key"]): read_record(row) for row in rows}
+    batch.stored = {Ref(row["kind"], row["key"]): read_record(tx, row) for row in rows}
     batch.held = dict(batch.stored)
 
 
-def _apply(batch: _Batch, item: Incoming, now: datetime) -> str:
+def _apply(tx: Transaction, batch: _Batch, item: Incoming) -> str:
     merges: list[Merge] = []
     for change in item.changes:
         before = batch.held.get(change.ref)
         applied = apply(before, change)
         if not change.mention:
             merges.append(applied.merge)
-            batch.journal.append(_said(batch.tenant, item, change.ref, applied.merge, now))
+            batch.journal.append(_said(tx, item, change.ref, applied.merge))
         if applied.record != before:
             _keep(batch, change, applied)
     return _outcome(merges)
@@ -153,15 +153,16 @@ def _outcome(merges: list[Merge]) -> str:
     return str(Merge.UNCHANGED.value)
 
 
-def _said(tenant: str, item: Incoming, ref: Ref, merge: Merge, now: datetime) -> dict[str, object]:
+def _said(tx: Transaction, item: Incoming, ref: Ref, merge: Merge) -> dict[str, object]:
+    tenant = item.envelope.tenant
     return {
-        "at": now,
+        "at": tx.now,
         "tenant": tenant,
         "kind": ref.kind,
         "key": ref.key,
         "who": item.who,
         "what": item.envelope.type,
-        "note": f"{merge.value} (event {item.envelope.id})",
+        "note": close_note(tx, tenant, ref, f"{merge.value} (event {item.envelope.id})"),
     }
 
 
@@ -183,7 +184,7 @@ def _write(tx: Transaction, batch: _Batch) -> None:
 
 
 def _rows(tx: Transaction, tenant: str, changed: Iterable[Record]) -> list[dict[str, Any]]:
-    return [intake_values(tenant, record, tx.now) for record in changed]
+    return [intake_values(tx, tenant, record) for record in changed]
 
 
 def _ripple(tx: Transaction, batch: _Batch) -> set[Ref]:

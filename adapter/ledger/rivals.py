@@ -70,7 +70,7 @@ def _holders(tx: Transaction, tenant: str, claiming: Iterable[Record]) -> dict[C
 def _heirs(tx: Transaction, tenant: str, free: Iterable[Claimed], changed: Mapping[Ref, Record]) -> Iterable[Record]:
     heirs: dict[Claimed, str] = {}
     for row in _claiming(tx, tenant, free, records.c.rival.is_not(None)):
-        record = read_record(row)
+        record = read_record(tx, row)
         if record.ref in changed:
             continue
         holder = heirs.setdefault((record.ref.kind, row["external_id"]), record.ref.key)
