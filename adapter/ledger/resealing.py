@@ -69,6 +69,7 @@ class Batch:
 def reseal(tx: Transaction, store: Store, after: After | None) -> Batch:
     """Bring up to `AT_ONCE` rows that follow `after` under the newest key; `Batch.after` is None at the table's end."""
     key = tuple(store.table.primary_key.columns)
+    names = [str(column.key) for column in key]
     passed = sa.true() if after is None else sa.tuple_(*key) > sa.tuple_(*after)
     looked_at = tx.connection.execute(sa.select(*key).where(passed).order_by(*key).limit(AT_ONCE)).all()
     if not looked_at:
@@ -82,11 +83,11 @@ def reseal(tx: Transaction, store: Store, after: After | None) -> Batch:
     unread = 0
     for row in map(dict, tx.connection.execute(stale).mappings().all()):
         try:
-            rows.append({**{column.name: row[column.name] for column in key}, **_closed(tx, store, row)})
+            rows.append({**{name: row[name] for name in names}, **_closed(tx, store, row)})
         except LedgerSealed:
             unread += 1
     columns = (*store.columns, "sealed") if store.body else store.columns
-    update_rows(tx, store.table, rows, [column.name for column in key], columns)
+    update_rows(tx, store.table, rows, names, columns)
     return Batch(store.table.name, len(rows), unread, last if len(looked_at) == AT_ONCE else None)
 
 
