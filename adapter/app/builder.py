@@ -24,6 +24,7 @@ from adapter.domain.handler import Handler
 from adapter.domain.records import KINDS
 from adapter.errors import AdapterError, ConfigurationError
 from adapter.flow.converge import Converger
+from adapter.flow.erasures import Erasures
 from adapter.flow.gate import Gate
 from adapter.flow.gauges import Gauges
 from adapter.flow.intake import Batching, Intake
@@ -82,6 +83,7 @@ class Builder:
         )
         nudge = _nudging(convergers)
         intake = self._intake(nudge)
+        erasures = self._erasures(relay)
         webhook = self._webhook()
         checks = {"ledger": self._ledger_problem, "broker": self._broker_problem}
         if webhook is not None:
@@ -96,7 +98,7 @@ class Builder:
             ops=self._ops(checks),
             loops=(
                 (stops.intake, (self._loop("intake", intake.turn, stops.intake), self._notices(nudge))),
-                (stops.converge, tuple(self._loop("converge", c.turn, stops.converge) for c in convergers)),
+                (stops.converge, (*(self._loop("converge", c.turn, stops.converge) for c in convergers), erasures)),
                 (stops.publish, (self._loop("publish", relay.turn, stops.publish),)),
                 (stops.last, self._last_loops()),
             ),
@@ -138,6 +140,19 @@ class Builder:
         stop = self._stops.intake
         notices = Notices(self._ledger, readers, hear, self._policies, metrics=self._metrics, nudge=nudge, stop=stop)
         return self._loop("notices", notices.turn, stop)
+
+    def _erasures(self, relay: Relay) -> Loop:
+        stop = self._stops.converge
+        erasures = Erasures(
+            self._ledger,
+            self._settings.broker.read_url(),
+            self._topology.dead_letter_queue,
+            self._policies,
+            told=relay.nudge,
+            beat=lambda: self._heartbeats.beat("erasures"),
+            stop=stop,
+        )
+        return self._loop("erasures", erasures.turn, stop)
 
     def _webhook(self) -> WebhookServer | None:
         """Return the receiver of notices, None where no tenant's Cirrus sends any."""

@@ -11,6 +11,7 @@ from adapter.broker.dead_letters import bare, dead_letter
 from adapter.broker.messages import Delivery, Message
 from adapter.broker.publisher import Publisher
 from adapter.broker.topology import Topology, declare, verify
+from adapter.broker.weeding import can_weed, weed
 
 __all__ = [
     "Consumer",
@@ -23,7 +24,9 @@ __all__ = [
     "Receipt",
     "Topology",
     "bare",
+    "can_weed",
     "dead_letter",
     "declare",
     "verify",
+    "weed",
 ]

@@ -13,6 +13,9 @@ from adapter.domain.version import utc_text
 NAMESPACE = UUID("6f1c3f7e-6a1f-5d0a-9d4b-9a1f0e6f2c11")
 """Root of every derived id; it never changes."""
 
+PERSON_ERASED = "cirrus.person.erased.v1"
+"""The proof that a person was erased, and so the last that is said of that person."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

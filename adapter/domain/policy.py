@@ -10,6 +10,7 @@ from adapter.domain.allowance import Allowance
 
 Mode = Literal["at_once", "before_start"]
 Relink = Literal["never", "add_candidates"]
+Erasing = Literal["delete", "task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Policy:
     withdrawal_cancels: bool = True
     withdrawal_disables_login: bool = False
     external_attempts: bool = False
+    erase_in_cirrus: Erasing = "delete"
+    erase_overwrites: bool = True
     retry_first: float = 1.0
     retry_longest: float = 300.0
     halt_probe: float = 30.0

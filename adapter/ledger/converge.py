@@ -11,6 +11,7 @@ from adapter.domain.applying import depart, settle
 from adapter.domain.findings import Dismissed, Finding, Settled, Task, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
+from adapter.ledger import erasing
 from adapter.ledger.database import Transaction
 from adapter.ledger.documents import file
 from adapter.ledger.outbox import Writer
@@ -66,6 +67,7 @@ def record_findings(
     _close_tasks(tx, claim, findings)
     _raise_tasks(tx, claim, [task for finding in findings for task in finding.tasks])
     _note(tx, claim, findings)
+    erasing.ask(tx, claim, aggregate, findings)
     touches = {Touch(home) for home in _released(tx, claim, findings)}
     touches |= {Touch(ref, needed_by=claim.deadline) for ref in demanded}
     if any(_has_moved_on(aggregate.related.get(ref), current.get(ref)) for ref in awaited):

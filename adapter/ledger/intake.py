@@ -1,6 +1,6 @@
 """Intake's transaction: a batch of events becomes desired state, due work and journal, or nothing at all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from adapter.ledger.rivals import settle_rivals
 from adapter.ledger.rows import by_ref, in_parts, intake_values, lock_records, read_record
 from adapter.ledger.schema import journal, messages, records
 from adapter.ledger.texts import close_note
+from adapter.ledger.tombstones import outdated
 from adapter.ledger.upsert import append, insert_new, upsert
 from adapter.ledger.work import Touch, touch, waiting_homes
 
@@ -77,6 +78,11 @@ def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping
     id with other content, which is not stored).
     """
     handled, fresh = _known_before(tx, incoming)
+    said = [(each.envelope.tenant, each.envelope.time, each.changes) for each in (incoming[index] for index in fresh)]
+    of_erased = {fresh[position] for position in outdated(tx, said)}
+    for index in of_erased:
+        handled[index] = str(Merge.SUPERSEDED.value)
+    told, fresh = fresh, [index for index in fresh if index not in of_erased]
     batches: dict[str, _Batch] = {}
     for tenant in sorted({incoming[index].envelope.tenant for index in fresh}):
         batches[tenant] = _Batch(tenant, policies[tenant])
@@ -86,7 +92,7 @@ def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping
         for index in mine:
             handled[index] = _apply(tx, batch, incoming[index])
         _write(tx, batch)
-    _remember(tx, incoming, handled, fresh)
+    _remember(tx, incoming, handled, told, of_erased)
     return handled
 
 
@@ -202,14 +208,21 @@ def _ripple(tx: Transaction, batch: _Batch) -> set[Ref]:
     return homes
 
 
-def _remember(tx: Transaction, incoming: Sequence[Incoming], handled: Sequence[str], fresh: Iterable[int]) -> None:
+def _remember(
+    tx: Transaction,
+    incoming: Sequence[Incoming],
+    handled: Sequence[str],
+    fresh: Iterable[int],
+    of_erased: Collection[int],
+) -> None:
+    """Keep which events have come; of who was erased, without a word about whom."""
     rows = [
         {
             "tenant": incoming[index].envelope.tenant,
             "source": incoming[index].envelope.source,
             "id": incoming[index].envelope.id,
             "type": incoming[index].envelope.type,
-            "subject": incoming[index].envelope.subject,
+            "subject": "" if index in of_erased else incoming[index].envelope.subject,
             "fingerprint": incoming[index].fingerprint,
             "outcome": handled[index],
             "time": incoming[index].envelope.time,

@@ -18,6 +18,7 @@ from adapter.ledger import (
     allowances,
     converge,
     documents,
+    erasing,
     gauges,
     history,
     intake,
@@ -224,6 +225,30 @@ class Ledger:
     def spendings(self, tenants: Sequence[str]) -> Mapping[str, Spending]:
         """Return what each tenant has spent of its calls for results."""
         return self._again("allowance", lambda tx: allowances.spendings(tx, tenants))
+
+    def erasures_to_search(self, lease: timedelta) -> list[erasing.Erasure]:
+        """Take the persons whose dead letters are to be taken out; see `erasing.to_search`."""
+        return self._again("erasure", lambda tx: erasing.to_search(tx, lease))
+
+    def note_letters(self, found: Mapping[tuple[str, str], frozenset[str]]) -> None:
+        """Keep which dead letters are about to be taken out, by tenant and person."""
+        self._again("erasure", lambda tx: erasing.note_letters(tx, found))
+
+    def note_searched(self, searched: Sequence[erasing.Erasure], *, done: bool | None) -> None:
+        """Keep that the dead letters were searched; see `erasing.note_searched`."""
+        self._again("erasure", lambda tx: erasing.note_searched(tx, searched, done=done))
+
+    def erase_persons(self, limit: int, policies: Mapping[str, Policy]) -> int:
+        """Erase who can be erased now, each in a transaction of its own, and return how many that were."""
+        asked = self._again("erasure", lambda tx: erasing.to_erase(tx, limit))
+        done = sum(
+            self._again("erasure", partial(erasing.erase, erasure=each, writer=self._writer, policy=policy))
+            for each in asked
+            if (policy := policies.get(each.tenant)) is not None
+        )
+        if done:
+            self._database.checkpoint()
+        return done
 
     def close(self) -> None:
         """Close every connection."""

@@ -204,11 +204,12 @@ def _kept(tx: Transaction, row: sa.Row[Any]) -> Kept:
         row.received_at,
         row.state,
         row.reason,
-        _opened(tx, row),
+        body_of(tx, row),
     )
 
 
-def _opened(tx: Transaction, row: sa.Row[Any]) -> bytes | None:
+def body_of(tx: Transaction, row: sa.Row[Any]) -> bytes | None:
+    """Return the body of a notice, None when none of our keys opens it."""
     try:
         return tx.seal.open(row.body, _body(row.tenant, row.received_at)) if row.sealed else bytes(row.body)
     except LedgerSealed:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapter.domain.outcomes import Outcome, cloud_event
+from adapter.domain.outcomes import PERSON_ERASED, Outcome, cloud_event
 from adapter.errors import LedgerSealed
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
@@ -117,6 +117,9 @@ def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[t
             .where(among(outbox.c.seq, published))
             .values(published_at=tx.now, lease_until=None, failure=None)
         )
+        # It names whom nothing here is to name any more.
+        proofs = sa.and_(among(outbox.c.seq, published), outbox.c.type == PERSON_ERASED)
+        tx.connection.execute(outbox.delete().where(proofs))
     for reason in sorted({reason for _, reason in failed}):
         seqs = [seq for seq, why in failed if why == reason]
         tx.connection.execute(

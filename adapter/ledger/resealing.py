@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from adapter.errors import LedgerSealed
 from adapter.ledger.database import Transaction
-from adapter.ledger.schema import documents, journal, notices, outbox, records, seal_keys, tasks
+from adapter.ledger.schema import documents, erasures, journal, notices, outbox, peppers, records, seal_keys, tasks
 from adapter.ledger.sealing import HEAD, MARK, place
 from adapter.ledger.upsert import insert_if_absent, update_rows
 
@@ -52,6 +52,8 @@ STORES = (
     Store(outbox, ("tenant", "id"), body=True),
     Store(documents, ("tenant", "kind", "key", "part", "version"), body=True),
     Store(notices, ("tenant", "received_at"), body=True),
+    Store(erasures, ("tenant", "key"), ("orders",)),
+    Store(peppers, ("name",), ("value",)),
     Store(journal, ("tenant", "kind", "key", "at"), ("note",)),
 )
 

@@ -5,11 +5,16 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from adapter.domain.records import ERASED
 from adapter.ledger.database import Transaction
-from adapter.ledger.schema import documents, journal, messages, notices, outbox
+from adapter.ledger.schema import documents, journal, messages, notices, outbox, tasks
 
 MOST = 5000
 """Rows in one transaction, so that it holds up nobody and ends within the statement time-out."""
+
+
+REMINDED = timedelta(days=30)
+"""How long after its day a reminder is kept of somebody who was erased; nothing sees that it was heeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ def tidy(tx: Transaction, retention: Retention) -> int:
         + _delete(tx, outbox, outbox.c.published_at < tx.now - retention.outbox)
         + _delete(tx, notices, sa.and_(notices.c.received_at < tx.now - retention.notices, notices.c.state != "new"))
         + _delete(tx, documents, documents.c.at < tx.now - retention.documents)
+        + _delete(tx, tasks, sa.and_(tasks.c.kind == ERASED, tasks.c.deadline < tx.now - REMINDED))
     )
 
 

@@ -41,6 +41,11 @@ def settle_rivals(
     return list(_heirs(tx, tenant, free, changed))
 
 
+def inherit(tx: Transaction, tenant: str, free: Iterable[Claimed]) -> list[Record]:
+    """Return the records that inherit external ids whose holders are gone."""
+    return list(_heirs(tx, tenant, free, {}))
+
+
 def _given_up(stored: Mapping[Ref, Record], changed: Mapping[Ref, Record]) -> list[tuple[Ref, Claimed]]:
     left: list[tuple[Ref, Claimed]] = []
     for ref in sorted(changed):

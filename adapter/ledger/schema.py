@@ -264,6 +264,34 @@ seal_keys = sa.Table(
     sa.Column("since", UtcTime, nullable=False),
 )
 
+peppers = sa.Table(
+    "peppers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("until", UtcTime, nullable=False),
+)
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("orders", sa.Text, nullable=False),
+    sa.Column("letters", sa.Text, nullable=False),
+    sa.Column("searched", sa.Boolean),
+    sa.Column("lease_until", UtcTime),
+    sa.Column("asked_at", UtcTime, nullable=False),
+)
+
 allowances = sa.Table(
     "allowances",
     metadata,

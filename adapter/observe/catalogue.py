@@ -14,7 +14,7 @@ from typing import Literal
 PREFIX = "cirrus_adapter_"
 
 HORIZONS = ("1h", "24h", "7d", "later")
-LOOPS = ("intake", "notices", "converge", "publish", "leases", "gauges")
+LOOPS = ("intake", "notices", "converge", "erasures", "publish", "leases", "gauges")
 BROKER_LOOPS = ("intake", "publish")
 HALT_REASONS = ("auth", "setup", "outage")
 HANDLED_OUTCOMES = ("applied", "unchanged", "duplicate", "superseded", "waiting", "held", "dead_lettered")

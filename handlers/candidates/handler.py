@@ -1,6 +1,7 @@
 """The handler of candidates."""
 
 from adapter.domain.handler import Handler
+from adapter.domain.outcomes import PERSON_ERASED
 from adapter.domain.records import CANDIDATE
 from handlers import said
 from handlers.candidates.events import (
@@ -23,7 +24,7 @@ HANDLER = Handler(
         "sis.accommodation.changed.v1": AccommodationChanged,
         "sis.person.erasure-requested.v1": ErasureRequested,
     },
-    outcomes=(said.CANDIDATE_CONFIRMED, said.CANDIDATE_REJECTED, said.TASK_RAISED, said.TASK_CLOSED),
+    outcomes=(said.CANDIDATE_CONFIRMED, said.CANDIDATE_REJECTED, said.TASK_RAISED, said.TASK_CLOSED, PERSON_ERASED),
     translate=translate,
     plan=plan,
     report=report,

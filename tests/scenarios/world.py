@@ -273,6 +273,14 @@ class World:
         with Connection(self._url) as broker, broker.channel() as channel:
             return int(channel.queue_declare(INTAKE, passive=True).message_count)
 
+    def letters(self) -> list[bytes]:
+        """Return the bodies of all dead letters, and leave them where they are."""
+        with Connection(self._url) as broker, broker.channel() as channel:
+            found: list[bytes] = []
+            while (letter := channel.basic_get(DEAD)) is not None:
+                found.append(letter.body if isinstance(letter.body, bytes) else letter.body.encode())
+            return found
+
     def tables(self) -> dict[str, str]:
         """Return all that stands in each table of the ledger, as text."""
         with self._engine.connect() as connection:

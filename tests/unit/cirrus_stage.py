@@ -33,6 +33,7 @@ ALL_STEPS: tuple[steps.Step, ...] = (
     steps.ReadCandidate("c1"),
     steps.CreateCandidate(ADA, ("FAC1",)),
     steps.ChangeCandidate(ADA, frozenset({"mail"})),
+    steps.DeleteCandidate("c1"),
     steps.ReadSchedule("S-1"),
     steps.ReadAttempts("S-1"),
     PUBLISH,
