@@ -16,6 +16,7 @@ from adapter.domain.findings import Erases, Finding, Task
 from adapter.domain.naming import speaks_of, without
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
+from adapter.domain.proof import prove
 from adapter.domain.records import (
     BOOKING,
     CANDIDATE,
@@ -137,7 +138,8 @@ def erase(tx: Transaction, erasure: Erasure, writer: Writer, policy: Policy) -> 
         left = Ref(ERASED, digests[candidate])
         values = task_values(tx, erasure.tenant, left, erasure.task) | {"kind": left.kind, "key": left.key}
         append(tx, tasks, [values])
-    proof = replace(erasure.proof, data={**erasure.proof.data, **_proven(erasure, counts)})
+    told = {name: number for name, number in counts.items() if name not in ("work", "erasures")}
+    proof = prove(erasure.proof, told, letters=len(erasure.letters), searched=bool(erasure.searched))
     writer.write(tx, erasure.tenant, [proof], tx.now)
     return True
 
@@ -291,22 +293,3 @@ def _hand_on(tx: Transaction, tenant: str, candidate: Record, policy: Policy) ->
     rows = [intake_values(tx, tenant, heir) for heir in heirs]
     upsert(tx, records, rows, ("tenant", "kind", "key"), ("rival", "status", "revision", "reason_code", "reason_text"))
     touch(tx, tenant, policy, [Touch(heir.home) for heir in heirs if heir.open])
-
-
-def _proven(erasure: Erasure, counts: Mapping[str, int]) -> dict[str, Any]:
-    remains = [
-        {"where": "the broker's other queues", "until": "they are read"},
-        {"where": "backups of the ledger, the broker and Cirrus", "until": "they are replaced"},
-        {"where": "archives and logs of those who received events", "until": "their owner erases them"},
-    ]
-    purge_from: str | None = erasure.proof.data["cirrus"].get("purgeFrom")
-    if purge_from is not None:
-        remains.insert(0, {"where": "the trash can of Cirrus", "until": f"purged by hand, from {purge_from} on"})
-    if not erasure.searched:
-        remains.append({"where": "the dead letters", "until": "taken out by hand: this broker cannot be searched"})
-    told = {name: number for name, number in counts.items() if name not in ("work", "erasures")}
-    return {
-        "ledger": told,
-        "deadLetters": {"searched": bool(erasure.searched), "erased": len(erasure.letters)},
-        "remains": remains,
-    }

@@ -136,7 +136,7 @@ def _everywhere(aggregate: Aggregate, record: Record, now: datetime, state: str)
     mine = [task for task in aggregate.tasks if task.name == ERASE_PERSON]
     told = [said.closed(record, task.ref, task.id, task.name) for task in mine]
     progress: Mapping[str, Any] = record.confirmed.get(ERASING, {})
-    cirrus: dict[str, Any] = {"state": DELETED_BY_HAND if mine else state}
+    cirrus: dict[str, Any] = {"state": DELETED_BY_HAND if mine else state, "nameOverwritten": None, "purgeFrom": None}
     purge = None
     if cirrus["state"] == DELETED:
         cirrus |= {"nameOverwritten": progress.get("overwritten", False), "purgeFrom": utc_text(now + QUARANTINE)}

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from adapter.domain.answers import Phrase, ResultSeen
+from adapter.domain.findings import Erases
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
+from adapter.domain.proof import prove
 from adapter.domain.steps import CreateCandidate
 from handlers.shapes import OUTCOMES
 from tests.unit.builders import (
@@ -15,6 +17,7 @@ from tests.unit.builders import (
     booked,
     booking_cancelled,
     enrolled,
+    erasure_requested,
     exam_cancelled,
     scheduled,
 )
@@ -60,6 +63,15 @@ def everything_told() -> list[Outcome]:
     publish(marked, "2", ResultSeen("voided"))
     marked.work(marked.now + timedelta(hours=2))
     told += marked.said.values()
+    leaving = Office()
+    leaving.hear(enrolled("1"), erasure_requested("1", minute=9))
+    leaving.work(leaving.now + timedelta(hours=2))
+    told += leaving.said.values()
+    erases = next(
+        finding.state for plan in leaving.plans for finding in plan.findings if isinstance(finding.state, Erases)
+    )
+    rows = dict.fromkeys(("records", "outbox", "messages", "journal", "tasks", "documents", "notices"), 1)
+    told.append(prove(erases.proof, rows, letters=1, searched=False))
     return told
 
 
