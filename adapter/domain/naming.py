@@ -24,7 +24,7 @@ def speaks_of(body: bytes, names: Iterable[str], tenant: str) -> bool:
     except orjson.JSONDecodeError:
         text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), body.decode(errors="replace"))
         return any(_in_text(name, text) for name in wanted)
-    if isinstance(value, dict) and cast("dict[str, Any]", value).get("tenant", tenant) != tenant:
+    if _tenant(value, tenant) != tenant:
         return False
     texts = list(_texts(value))
     return any(_in_texts(name, texts) for name in wanted)
@@ -38,6 +38,10 @@ def without(value: Any, names: frozenset[str]) -> Any:  # noqa: ANN401 - any JSO
     if isinstance(value, list):
         return [without(each, names) for each in cast("list[object]", value) if not _is_one(each, names)]
     return value
+
+
+def _tenant(value: object, default: str) -> object:
+    return cast("dict[str, object]", value).get("tenant", default) if isinstance(value, dict) else default
 
 
 def _is_one(value: object, names: frozenset[str]) -> bool:

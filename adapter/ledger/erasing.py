@@ -180,12 +180,12 @@ def _read(tx: Transaction, row: sa.Row[Any]) -> Erasure:
 def _task(written: dict[str, Any]) -> Task:
     deadline = written["deadline"]
     return Task(
-        **{
-            **written,
-            "ref": Ref(**written["ref"]),
-            "steps": tuple(written["steps"]),
-            "deadline": None if deadline is None else utc_time(deadline),
-        }
+        ref=Ref(**written["ref"]),
+        name=written["name"],
+        answers=written["answers"],
+        text=written["text"],
+        steps=tuple(written["steps"]),
+        deadline=None if deadline is None else utc_time(deadline),
     )
 
 

@@ -33,7 +33,6 @@ ALL_STEPS: tuple[steps.Step, ...] = (
     steps.ReadCandidate("c1"),
     steps.CreateCandidate(ADA, ("FAC1",)),
     steps.ChangeCandidate(ADA, frozenset({"mail"})),
-    steps.DeleteCandidate("c1"),
     steps.ReadSchedule("S-1"),
     steps.ReadAttempts("S-1"),
     PUBLISH,
@@ -45,6 +44,7 @@ ALL_STEPS: tuple[steps.Step, ...] = (
     steps.ActivateSchedule("S-1"),
     steps.DeleteSchedule("S-1"),
     steps.ReadResults("c1", "S-1", None, Need.FIRST),
+    steps.DeleteCandidate("c1"),
 )
 
 
