@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -17,7 +18,7 @@ from adapter import __version__
 from adapter.app.host import utc_now
 from adapter.app.ledger import open_ledger, retention
 from adapter.app.webhook import webhook_server
-from adapter.broker import Consumer, Publisher
+from adapter.broker import Consumer, Publisher, can_weed, weed
 from adapter.cirrus.client import CirrusClient, ClientOptions
 from adapter.cirrus.paths import Paths
 from adapter.domain.handler import Handler
@@ -143,10 +144,10 @@ class Builder:
 
     def _erasures(self, relay: Relay) -> Loop:
         stop = self._stops.converge
+        url = self._settings.broker.read_url()
         erasures = Erasures(
             self._ledger,
-            self._settings.broker.read_url(),
-            self._topology.dead_letter_queue,
+            partial(weed, url, self._topology.dead_letter_queue) if can_weed(url) else None,
             self._policies,
             told=relay.nudge,
             beat=lambda: self._heartbeats.beat("erasures"),

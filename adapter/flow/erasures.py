@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from adapter.broker import Delivery, can_weed, weed
+from adapter.broker import Delivery
 from adapter.domain.naming import speaks_of
 from adapter.domain.policy import Policy
 from adapter.ledger.erasing import Erasure
@@ -23,17 +23,19 @@ LEASE = timedelta(minutes=5)
 
 MOST_UNPACKED = 16 * 1024 * 1024
 
+Weed = Callable[[Callable[[Delivery], bool], Callable[[], None], Callable[[], None]], bool]
+"""Takes out of the dead letters what the first picks, once the second has agreed, while the third tells of life."""
+
 _log = structlog.get_logger()
 
 
 class Erasures:
-    """Erases persons; `turn` belongs to one thread."""
+    """Erases persons; `turn` belongs to one thread. `weed` is None where the broker cannot be searched."""
 
     def __init__(
         self,
         ledger: Ledger,
-        url: str,
-        queue: str,
+        weed: Weed | None,
         policies: Mapping[str, Policy],
         *,
         told: Callable[[], None],
@@ -41,8 +43,7 @@ class Erasures:
         stop: threading.Event,
     ) -> None:
         self._ledger = ledger
-        self._url = url
-        self._queue = queue
+        self._weed = weed
         self._policies = policies
         self._told = told
         self._beat = beat
@@ -60,7 +61,7 @@ class Erasures:
         self._stop.wait(IDLE)
 
     def _search(self, waiting: Sequence[Erasure]) -> None:
-        if not can_weed(self._url):
+        if self._weed is None:
             self._ledger.note_searched(waiting, done=False)
             return
         found: dict[tuple[str, str], set[str]] = {}
@@ -74,7 +75,7 @@ class Erasures:
         def agree() -> None:
             self._ledger.note_letters({who: frozenset(letters) for who, letters in found.items()})
 
-        whole = weed(self._url, self._queue, is_theirs, agree, self._beat)
+        whole = self._weed(is_theirs, agree, self._beat)
         self._ledger.note_searched(waiting, done=True if whole else None)
         _log.info("dead_letters_searched", whole=whole, taken_out=sum(map(len, found.values())))
 
