@@ -31,6 +31,7 @@ from adapter.domain.records import (
 )
 from adapter.domain.version import utc_time
 from adapter.ledger import tombstones
+from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.notices import NEW, body_of
 from adapter.ledger.outbox import Writer
@@ -107,9 +108,10 @@ def note_searched(tx: Transaction, searched: Iterable[Erasure], *, done: bool | 
         tx.connection.execute(erasures.update().where(mine).values(searched=done, lease_until=None))
 
 
-def to_erase(tx: Transaction, limit: int) -> list[Erasure]:
+def to_erase(tx: Transaction, tenants: Iterable[str], limit: int) -> list[Erasure]:
     """Return whose dead letters are done with, the oldest first."""
-    query = sa.select(erasures).where(erasures.c.searched.is_not(None)).order_by(erasures.c.asked_at).limit(limit)
+    ready = sa.and_(erasures.c.searched.is_not(None), among(erasures.c.tenant, sorted(tenants)))
+    query = sa.select(erasures).where(ready).order_by(erasures.c.asked_at).limit(limit)
     return [_read(tx, row) for row in tx.connection.execute(query)]
 
 

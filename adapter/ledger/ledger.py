@@ -240,11 +240,12 @@ class Ledger:
 
     def erase_persons(self, limit: int, policies: Mapping[str, Policy]) -> int:
         """Erase who can be erased now, each in a transaction of its own, and return how many that were."""
-        asked = self._again("erasure", lambda tx: erasing.to_erase(tx, limit))
+        asked = self._again("erasure", lambda tx: erasing.to_erase(tx, policies, limit))
         done = sum(
-            self._again("erasure", partial(erasing.erase, erasure=each, writer=self._writer, policy=policy))
+            self._again(
+                "erasure", partial(erasing.erase, erasure=each, writer=self._writer, policy=policies[each.tenant])
+            )
             for each in asked
-            if (policy := policies.get(each.tenant)) is not None
         )
         if done:
             self._database.checkpoint()
