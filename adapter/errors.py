@@ -9,6 +9,7 @@ AdapterError
 │   └── TopologyError         the broker's queues or exchanges are not what we need
 └── LedgerError
     ├── LedgerUnavailable     no connection, locked, full or read-only: try again after a pause
+    │   └── LedgerSealed      a value is sealed with a key that is not configured: configure it
     ├── LedgerConflict        another worker changed the same rows first: run the transaction again
     ├── LedgerOutdated        the schema is at another migration: `cirrus-adapter ledger migrate`
     └── LeaseLost             the work was claimed by somebody else: drop it, they go on
@@ -18,6 +19,7 @@ address, a launch link or a token. What Cirrus answers is not an error but a ver
 (`adapter.domain.verdict`).
 """
 
+from collections.abc import Iterable
 from typing import Self
 
 
@@ -71,6 +73,25 @@ class LedgerError(AdapterError):
 
 class LedgerUnavailable(LedgerError):  # noqa: N818 - read as a state, handled as one
     """The database is away, locked, full or read-only; the caller pauses and tries again."""
+
+
+class LedgerSealed(LedgerUnavailable):
+    """Something in the ledger is sealed and none of our keys opens it; it is left as it is until one does."""
+
+    @classmethod
+    def without(cls, key_ids: Iterable[str]) -> Self:
+        """Say which keys are missing, by their ids."""
+        named = ", ".join(sorted(key_ids))
+        return cls(
+            f"the ledger is sealed with a key that is not configured ({named}); "
+            "put that key behind the first one in ledger.seal_key, divided by a comma"
+        )
+
+    @classmethod
+    def damaged(cls, place: str) -> Self:
+        """Say where a value is not what was sealed there."""
+        where = " ".join(place.split("\x1f"))
+        return cls(f"the ledger holds at '{where}' what was not sealed there; restore that value from a backup")
 
 
 class LedgerConflict(LedgerError):  # noqa: N818 - read as a state, handled as one

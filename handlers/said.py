@@ -8,7 +8,7 @@ from typing import Any
 
 from adapter.domain.findings import Task
 from adapter.domain.guard import CHANGE_DISCARDED, CHANGE_HELD
-from adapter.domain.outcomes import Outcome
+from adapter.domain.outcomes import PERSON_ERASED, Outcome
 from adapter.domain.records import Record, Ref
 from adapter.domain.verdict import Reason
 from adapter.domain.version import utc_text
@@ -46,7 +46,6 @@ def about(
     answers: str,
     data: Mapping[str, Any],
     *,
-    confidential: bool = False,
     subject: str | None = None,
 ) -> Outcome:
     """Return an outcome about one record, or another `subject`, caused by the event that changed the record last."""
@@ -56,7 +55,6 @@ def about(
         answers=answers,
         data=data,
         cause=record.cause,
-        confidential=confidential,
     )
 
 
@@ -75,6 +73,11 @@ def raised(tenant: str, record: Record, task: Task) -> Outcome:
             "deadline": utc_text(task.deadline) if task.deadline else None,
         },
     )
+
+
+def person_erased(record: Record, answers: str, cirrus: Mapping[str, Any]) -> Outcome:
+    """Prove that a person was erased in Cirrus; what was erased here is added by whoever does it."""
+    return about(record, PERSON_ERASED, answers, {"personId": record.ref.key, "cirrus": dict(cirrus)})
 
 
 def closed(record: Record | None, ref: Ref, task_id: str, name: str) -> Outcome:

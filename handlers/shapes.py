@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from adapter.domain.guard import CHANGE_DISCARDED, CHANGE_HELD
+from adapter.domain.outcomes import PERSON_ERASED
 from handlers import said
 
 PersonId = Annotated[str | None, Field(description="The person, by the SIS's id.")]
@@ -292,6 +293,58 @@ class ChangeDiscarded(_Guarded):
     """
 
 
+class ErasedInCirrus(_Shape):
+    """What became of the user in Cirrus."""
+
+    state: Literal["deleted", "deletedByHand", "notFound", "neverThere"]
+    """`notFound`: Cirrus has no such user; `neverThere`: the person never had one."""
+
+    nameOverwritten: bool | None  # noqa: N815 - the contract's spelling
+    """Whether name and mail address were overwritten before."""
+
+    purgeFrom: AwareDatetime | None  # noqa: N815 - the contract's spelling
+    """From when on an administrator can purge the trash can; null when nothing lies there."""
+
+
+class ErasedInLedger(_Shape):
+    """Rows that were erased, by table."""
+
+    records: int
+    outbox: int
+    messages: int
+    journal: int
+    tasks: int
+    documents: int
+    notices: int
+    removals: int
+
+
+class ErasedLetters(_Shape):
+    """Dead letters that named the person."""
+
+    searched: bool
+    """False where the broker cannot be searched."""
+
+    erased: int
+
+
+class Remains(_Shape):
+    """What was not reached."""
+
+    where: str
+    until: str
+
+
+class PersonErased(_Shape):
+    """The person was erased; nothing more is said of this person."""
+
+    personId: str  # noqa: N815 - the contract's spelling
+    cirrus: ErasedInCirrus
+    ledger: ErasedInLedger
+    deadLetters: ErasedLetters  # noqa: N815 - the contract's spelling
+    remains: list[Remains]
+
+
 OUTCOMES: Mapping[str, type[BaseModel]] = {
     said.CANDIDATE_CONFIRMED: CandidateConfirmed,
     said.CANDIDATE_REJECTED: CandidateRejected,
@@ -312,5 +365,6 @@ OUTCOMES: Mapping[str, type[BaseModel]] = {
     said.TASK_CLOSED: TaskClosed,
     CHANGE_HELD: ChangeHeld,
     CHANGE_DISCARDED: ChangeDiscarded,
+    PERSON_ERASED: PersonErased,
 }
 """The shape of each outcome event's data."""

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -13,7 +14,7 @@ from adapter import __version__
 from adapter.app.host import Host
 from adapter.app.ledger import retention
 from adapter.app.webhook import webhook_server
-from adapter.broker import Publisher
+from adapter.broker import Publisher, can_weed, weed
 from adapter.cirrus.client import CirrusClient
 from adapter.domain.handler import Handler
 from adapter.domain.policy import Policy
@@ -21,6 +22,7 @@ from adapter.domain.records import KINDS
 from adapter.errors import AdapterError, ConfigurationError
 from adapter.flow.brake import BrakeRules
 from adapter.flow.converge import Converger
+from adapter.flow.erasures import Erasures
 from adapter.flow.gate import Circuit, Gate
 from adapter.flow.gauges import Gauges
 from adapter.flow.guard import Guard
@@ -84,6 +86,7 @@ class Builder:
         nudge = _nudging(convergers)
         guard = self._guard(nudge, relay)
         intake = self._intake(_nudging((*convergers, guard)))
+        erasures = self._erasures(relay)
         webhook = self._webhook()
         # A paused intake has no connection because it wants none; the receiver of notices must not suffer for it.
         checks = {
@@ -109,7 +112,7 @@ class Builder:
                         self._loop("guard", guard.turn, stops.intake),
                     ),
                 ),
-                (stops.converge, tuple(self._loop("converge", c.turn, stops.converge) for c in convergers)),
+                (stops.converge, (*(self._loop("converge", c.turn, stops.converge) for c in convergers), erasures)),
                 (stops.publish, (self._loop("publish", relay.turn, stops.publish),)),
                 (stops.last, self._last_loops()),
             ),
@@ -159,8 +162,21 @@ class Builder:
             nudge=nudge,
             told=relay.nudge,
             stop=self._stops.intake,
-            wake=threading.Event(),
+            wake=self._host.event(),
         )
+
+    def _erasures(self, relay: Relay) -> Loop:
+        stop = self._stops.converge
+        url = self._settings.broker.read_url()
+        erasures = Erasures(
+            self._ledger,
+            partial(weed, url, self._topology.dead_letter_queue) if can_weed(url) else None,
+            self._policies,
+            told=relay.nudge,
+            beat=lambda: self._heartbeats.beat("erasures"),
+            stop=stop,
+        )
+        return self._loop("erasures", erasures.turn, stop)
 
     def _webhook(self) -> WebhookServer | None:
         """Return the receiver of notices, None where no tenant's Cirrus sends any."""
@@ -288,6 +304,7 @@ class Builder:
     def _ledger_problem(self) -> str | None:
         try:
             self._ledger.check()
+            self._ledger.check_keys()
         except AdapterError as error:
             return str(error)
         return None

@@ -12,6 +12,7 @@ from adapter.broker.link import loses_unacked
 from adapter.broker.messages import Delivery, Message
 from adapter.broker.publisher import Publisher
 from adapter.broker.topology import Topology, declare, ready, verify
+from adapter.broker.weeding import can_weed, weed
 
 __all__ = [
     "Consumer",
@@ -24,9 +25,11 @@ __all__ = [
     "Receipt",
     "Topology",
     "bare",
+    "can_weed",
     "dead_letter",
     "declare",
     "loses_unacked",
     "ready",
     "verify",
+    "weed",
 ]

@@ -191,6 +191,12 @@ def _prove_dead_letters(url: str, topology: Topology) -> None:
             pass  # taken, or refused by a queue that is full for now
 
 
+def depth(url: str, queue: str) -> int:
+    """Return how many messages a queue could hand out now; raises `BrokerUnavailable` and `TopologyError`."""
+    with _channels(url) as open_channel, _explained(f"queue {queue}"):
+        return int(open_channel().queue_declare(queue=queue, passive=True).message_count)
+
+
 def _declare_queue(channel: WireChannel, url: str, topology: Topology, queue: str) -> None:
     arguments = dict(topology.queues[queue]) if is_amqp(url) else {}
     channel.queue_declare(queue=queue, durable=True, auto_delete=False, arguments=arguments)

@@ -79,7 +79,7 @@ def call_for(step: steps.Step, dialect: bodies.Dialect, reading: Reading, fields
             return _question(step, reading)
         case steps.ReadResults():
             return _results(step, reading, fields)
-        case steps.CreateCandidate() | steps.ChangeCandidate():
+        case steps.CreateCandidate() | steps.ChangeCandidate() | steps.DeleteCandidate():
             return _candidate(step)
         case steps.PublishSchedule() | steps.SeatCandidates():
             return _seats(step, dialect, reading)
@@ -157,7 +157,10 @@ def _seat_ids(seats: tuple[steps.Seat, ...], dialect: bodies.Dialect) -> tuple[s
     return people + tuple(seat.attempt_id for seat in seats if seat.attempt_id is not None)
 
 
-def _candidate(step: steps.CreateCandidate | steps.ChangeCandidate) -> Call | Refused:
+def _candidate(step: steps.CreateCandidate | steps.ChangeCandidate | steps.DeleteCandidate) -> Call | Refused:
+    if isinstance(step, steps.DeleteCandidate):
+        name = step.external_id
+        return Call("delete_candidate", name, read=_done_unless_refused, facts=ABSENT_USER, empty=Done())
     if (remark := bodies.refusal_of_profile(step.profile)) is not None:
         return Refused(0, (remark,))
     if isinstance(step, steps.CreateCandidate):

@@ -48,6 +48,7 @@ DOCUMENTED = MappingProxyType(
         "read_candidate": Route("GET", "/user/{externalId}"),
         "create_candidate": Route("POST", "/user"),
         "change_candidate": Route("PATCH", "/user/{externalId}"),
+        "delete_candidate": Route("DELETE", "/user/{externalId}"),
         "read_schedule": Route("GET", "/external/schedule/{externalId}"),
         "read_attempts": Route("GET", "/external/schedule/{externalId}/attempt-info"),
         "read_results": Route("GET", "/results"),

@@ -17,12 +17,15 @@ from adapter.ledger.sealing import Seal
 Look = ReadCandidate | ReadSchedule
 Content = Absent | CandidateSeen | ScheduleSeen
 
+PLACE = "answers"
+"""What a sealed line belongs to: no value of the ledger opens here, and no line there."""
+
 _SEEN: TypeAdapter[CandidateSeen | ScheduleSeen | None] = TypeAdapter(CandidateSeen | ScheduleSeen | None)
 """How an answer is written; null: it is not there."""
 
 
 class AnswerFile:
-    """Keeps what was read; without a file, nothing. Raises `OSError` and `ConfigurationError` when it is opened."""
+    """Keeps what was read; without a file, nothing. Raises `OSError` and `LedgerSealed` when it is opened."""
 
     def __init__(self, path: Path | None, seal: Seal) -> None:
         self._seal = seal
@@ -45,7 +48,7 @@ class AnswerFile:
         line = orjson.dumps(
             [*_key(tenant, step), _SEEN.dump_python(None if isinstance(content, Absent) else content, mode="json")]
         )
-        self._file.write(self._seal.close(line) + b"\n")
+        self._file.write(self._seal.close_text(line.decode(), PLACE).encode() + b"\n")
         self._file.flush()
 
     def close(self) -> None:
@@ -57,7 +60,7 @@ class AnswerFile:
         # A line that was being written when the survey was interrupted has no end.
         for line in lines.splitlines(keepends=True):
             if line.endswith(b"\n"):
-                plain = line if line.startswith(b"[") else self._seal.open(line.strip())
+                plain = self._seal.open_text(line.decode().rstrip("\n"), PLACE)
                 tenant, kind, name, content = orjson.loads(plain)
                 self._known[tenant, kind, name] = _SEEN.validate_python(content) or Absent()
 

@@ -123,6 +123,7 @@ def assume(step: steps.Step, aggregate: Aggregate | None) -> Content:
         case (
             steps.CreateCandidate()
             | steps.ChangeCandidate()
+            | steps.DeleteCandidate()
             | steps.DraftSchedule()
             | steps.ChangeSchedule()
             | steps.ActivateSchedule()

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from adapter.domain.records import Ref
 from adapter.ledger.database import Database, Transaction
 from adapter.ledger.intake import Incoming
+from adapter.ledger.resealing import RECORDS, TASKS, opened
 from adapter.ledger.rows import by_ref, select_records
 from adapter.ledger.schema import messages, outbox, records, tasks, work
+from adapter.ledger.sealing import Seal
 from adapter.ledger.upsert import insert_if_absent
 
 Row = dict[str, Any]
@@ -25,16 +27,17 @@ FREE: Row = {"lease_by": None, "lease_until": None, "due_at": None}
 
 @dataclass(frozen=True, slots=True)
 class Borrowed:
-    """Copies rows from `lender` to `borrower`; a row that the borrower has is left as it is."""
+    """Copies rows from `lender`, opened by `seal`, to `borrower`; a row that the borrower has is left as it is."""
 
     lender: Database
+    seal: Seal
     borrower: Database
 
     def for_events(self, tenant: str, incoming: Sequence[Incoming]) -> None:
         """Copy what intake looks at: messages of these ids, the records spoken of, and who has their external ids."""
         changes = [change for item in incoming for change in item.changes]
         names = {change.external_id for change in changes}
-        with self.lender.transaction("plan", snapshot=True) as tx:
+        with self.lender.transaction("plan", snapshot=True, seal=self.seal) as tx:
             known = _rows(tx, messages, messages.c.id.in_([item.envelope.id for item in incoming]), tenant)
             spoken_of = by_ref(records.c.kind, records.c.key, {change.ref for change in changes})
             names |= {row["external_id"] for row in _rows(tx, records, spoken_of, tenant)}
@@ -46,7 +49,7 @@ class Borrowed:
     def around(self, tenant: str, refs: Iterable[Ref]) -> None:
         """Copy the aggregates of these roots, and all that waits for one of them."""
         refs = sorted(set(refs))
-        with self.lender.transaction("plan", snapshot=True) as tx:
+        with self.lender.transaction("plan", snapshot=True, seal=self.seal) as tx:
             near = _rows(
                 tx,
                 records,
@@ -60,7 +63,8 @@ class Borrowed:
             )
             named = {Ref(row["home_kind"], row["home_key"]) for row in near}
             named |= {Ref(row["about_kind"], row["about_key"]) for row in near if row["about_key"] is not None}
-            near += [dict(row) for row in tx.connection.execute(select_records(tenant, sorted(named))).mappings()]
+            at_home = tx.connection.execute(select_records(tenant, sorted(named))).mappings()
+            near += [opened(tx, RECORDS, dict(row)) for row in at_home]
             owed = _rows(tx, work, by_ref(work.c.kind, work.c.key, {*refs, *named}), tenant)
             open_tasks = _rows(tx, tasks, by_ref(tasks.c.home_kind, tasks.c.home_key, refs), tenant)
             told = _rows(tx, outbox, outbox.c.subject.in_({row["key"] for row in near}), tenant)
@@ -76,7 +80,11 @@ class Borrowed:
 
 def _rows(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool], tenant: str) -> list[Row]:
     query = sa.select(table).where(table.c.tenant == tenant, where)
-    return [dict(row) for row in tx.connection.execute(query).mappings()]
+    stores = [store for store in (RECORDS, TASKS) if store.table is table]
+    rows = [dict(row) for row in tx.connection.execute(query).mappings()]
+    for store in stores:
+        rows = [opened(tx, store, row) for row in rows]
+    return rows
 
 
 def _told(row: Row) -> Row:

@@ -48,7 +48,7 @@ def check_config(
 def _summary(settings: Settings, source: str) -> str:
     names = ", ".join(tenant.name for tenant in settings.tenants.values())
     sealed = (
-        "" if settings.ledger.read_seal_keys() else "; without ledger.seal_key, launch links are stored as they are"
+        "" if settings.ledger.read_seal_keys() else "; without ledger.seal_key, what is stored of people is readable"
     )
     return f"The settings are valid ({source}): {names}{sealed}"
 

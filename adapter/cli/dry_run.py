@@ -103,7 +103,7 @@ class DryRun:
         self._calls: list[PlannedCall] = []
         self._scratch = Database(SCRATCH, lambda: now, lambda: 0.0, observe=_unobserved)
         self._ledger = Ledger(self._scratch, source=settings.broker.source, seal=Seal(), worker="plan")
-        self._borrowed = None if real is None else Borrowed(real, self._scratch)
+        self._borrowed = None if real is None else Borrowed(real, Seal(settings.ledger.read_seal_keys()), self._scratch)
         # In a dry run nothing lingers or is kept back: what is touched is due, and so the clock can stand still.
         self._policies = {
             name: replace(tenant.to_policy(), linger=timedelta(0), guard=None) for name, tenant in self._tenants.items()
@@ -204,7 +204,7 @@ class DryRun:
         with self._scratch.transaction("plan") as tx:
             told = [Told(row.type, row.subject, orjson.loads(row.body)["data"]) for row in tx.connection.execute(new)]
             found = [
-                read_record(row)
+                read_record(tx, row)
                 for tenant, ref in changed
                 for row in tx.connection.execute(select_records(tenant, [ref])).mappings()
             ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from adapter.domain.findings import Continues, Dismissed, Finding, Handed, Settled, Waits
+from adapter.domain.findings import Continues, Dismissed, Erases, Finding, Handed, Settled, Waits
 from adapter.domain.records import BOOKING, DEPARTURE, Aggregate, Change, OpenTask, Record, Ref, Status, Wanting
 from adapter.domain.version import Merge, Merged, Statement, merge
 
@@ -160,7 +160,7 @@ def settle(record: Record, finding: Finding, now: datetime) -> Record:
     after = replace(record, confirmed=confirmed)
     state = finding.state
     match state:
-        case Settled():
+        case Settled() | Erases():
             return replace(after, status=Status.SETTLED, wanting=None, reason=None)
         case Dismissed(reason=reason):
             return replace(after, status=Status.REJECTED, wanting=None, reason=reason)

@@ -45,7 +45,20 @@ class Continues:
     """Something was learnt; the record stands as it stood, and one that waits is looked at in that light."""
 
 
-State = Settled | Dismissed | Waits | Handed | Continues
+@dataclass(frozen=True, slots=True)
+class Erases:
+    """Cirrus no longer has the person; all that is known of the person is to be erased, and then `proof` to be told.
+
+    `names` are the texts by which a message may name the person, in ids and mail addresses. `task` is what is left for
+    a person to do; it is kept without the person's record.
+    """
+
+    proof: Outcome
+    names: tuple[str, ...] = field(repr=False)
+    task: "Task | None" = None
+
+
+State = Settled | Dismissed | Waits | Handed | Continues | Erases
 
 
 @dataclass(frozen=True, slots=True)

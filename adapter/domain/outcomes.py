@@ -13,14 +13,16 @@ from adapter.domain.version import utc_text
 NAMESPACE = UUID("6f1c3f7e-6a1f-5d0a-9d4b-9a1f0e6f2c11")
 """Root of every derived id; it never changes."""
 
+PERSON_ERASED = "cirrus.person.erased.v1"
+"""The proof that a person was erased, and so the last that is said of that person."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One event to be published about one object.
 
     `answers` is the version of the object that it answers (or the task, or the result version). Together
-    with tenant, object and type it makes the id, so saying it again is the same event. `confidential`
-    outcomes hold a bearer secret (a launch link) and are sealed at rest.
+    with tenant, object and type it makes the id, so saying it again is the same event.
     """
 
     type: str
@@ -28,7 +30,6 @@ class Outcome:
     answers: str
     data: Mapping[str, Any] = field(repr=False)
     cause: str | None = None
-    confidential: bool = field(default=False)
 
     def id(self, tenant: str) -> UUID:
         """Return the CloudEvents id: the same for the same fact, on every worker, for ever."""

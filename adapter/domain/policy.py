@@ -11,6 +11,7 @@ from adapter.domain.allowance import Allowance
 Mode = Literal["at_once", "before_start"]
 Relink = Literal["never", "add_candidates"]
 Drift = Literal["report", "restore"]
+Erasing = Literal["delete", "task"]
 
 NEARNESS = 10
 """A removal waits for one part in so many of the time that is left until the exam, at most."""
@@ -78,6 +79,8 @@ class Policy:
     withdrawal_cancels: bool = True
     withdrawal_disables_login: bool = False
     external_attempts: bool = False
+    erase_in_cirrus: Erasing = "delete"
+    erase_overwrites: bool = True
     retry_first: float = 1.0
     retry_longest: float = 300.0
     retry_share: float = 0.2

@@ -26,6 +26,9 @@ RESULT_LIST = "result-list"
 RESULT = "result"
 """What one candidate has achieved in one schedule."""
 
+ERASED = "erased"
+"""Somebody who was erased: the kind of what is left to do, under a name that leads back to nobody."""
+
 KINDS = (CANDIDATE, SITTING, BOOKING, DEPARTURE, RESULT_LIST, RESULT)
 
 

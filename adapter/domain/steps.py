@@ -82,6 +82,14 @@ class ChangeCandidate:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteCandidate:
+    """Move a candidate to the trash can, from which only a person can take or purge it (1.4)."""
+
+    external_id: str
+    reads: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
 class ReadSchedule:
     """Look a schedule and its candidates up (5.6)."""
 
@@ -184,6 +192,7 @@ Step = (
     ReadCandidate
     | CreateCandidate
     | ChangeCandidate
+    | DeleteCandidate
     | ReadSchedule
     | ReadAttempts
     | ReadResults

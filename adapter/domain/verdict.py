@@ -163,7 +163,7 @@ SENTENCES: dict[Phrase, str] = {
     Phrase.INVALID_FIELD: "Cirrus does not accept one of the values.",
     Phrase.ASSESSMENT_UNUSABLE: "The assessment does not exist in Cirrus or is not published yet.",
     Phrase.HIERARCHY_MISSING: "The hierarchy that the exam belongs to does not exist in Cirrus.",
-    Phrase.CANNOT_DELETE: "Cirrus does not delete a schedule that is activated or has attempts.",
+    Phrase.CANNOT_DELETE: "Cirrus does not delete this.",
     Phrase.FINISHED: "The exam is over.",
     Phrase.ARCHIVED: "The schedule is archived in Cirrus.",
 }

@@ -84,6 +84,7 @@ class App:
     def start(self) -> None:
         """Start every loop; raises what makes a start pointless, and then nothing is running."""
         self._wiring.ledger.check()
+        self._wiring.ledger.check_keys()
         self._wiring.ops.start()
         self._listen()
         for _, loops in self._wiring.loops:

@@ -69,7 +69,7 @@ def _root(tx: Transaction, tenant: str, ref: Ref) -> Record | None:
 
 
 def _records(tx: Transaction, query: sa.Select[tuple[object, ...]]) -> list[Record]:
-    return [read_record(row) for row in tx.connection.execute(query).mappings()]
+    return [read_record(tx, row) for row in tx.connection.execute(query).mappings()]
 
 
 def _members(tx: Transaction, tenant: str, ref: Ref, *, complete: bool) -> tuple[Record, ...]:

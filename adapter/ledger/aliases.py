@@ -88,7 +88,7 @@ def _dependents(tx: Transaction, tenant: str, merged: Iterable[Ref]) -> dict[Ref
             by_ref(records.c.about_kind, records.c.about_key, some),
         )
         found += [Ref(row.kind, row.key) for row in tx.connection.execute(query)]
-    return {record.ref: record for record in map(read_record, lock_records(tx, tenant, found))}
+    return {record.ref: record for record in (read_record(tx, row) for row in lock_records(tx, tenant, found))}
 
 
 def _begun(tx: Transaction, tenant: str, homes: Iterable[Ref]) -> set[Ref]:

@@ -11,11 +11,13 @@ from adapter.domain.applying import depart, settle
 from adapter.domain.findings import Dismissed, Finding, Settled, Task, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
+from adapter.ledger import erasing
 from adapter.ledger.database import Transaction
 from adapter.ledger.documents import file
 from adapter.ledger.outbox import Writer
 from adapter.ledger.rows import by_ref, intake_values, lock_records, read_record, settle_values
 from adapter.ledger.schema import journal, records, tasks
+from adapter.ledger.texts import close_note, task_values
 from adapter.ledger.upsert import append, insert_new, update_rows, upsert
 from adapter.ledger.work import Claim, Touch, hold_lease, touch, waiting_homes
 
@@ -61,10 +63,11 @@ def record_findings(
     settled = _settle(tx, claim, aggregate, findings, current)
     _demand(tx, claim, demanded)
     writer.write(tx, claim.tenant, [outcome for f in findings for outcome in f.outcomes], claim.deadline)
-    file(tx, claim.tenant, findings, writer.seal)
+    file(tx, claim.tenant, findings)
     _close_tasks(tx, claim, findings)
     _raise_tasks(tx, claim, [task for finding in findings for task in finding.tasks])
     _note(tx, claim, findings)
+    erasing.ask(tx, claim, aggregate, findings)
     touches = {Touch(home) for home in _released(tx, claim, findings)}
     touches |= {Touch(ref, needed_by=claim.deadline) for ref in demanded}
     if any(_has_moved_on(aggregate.related.get(ref), current.get(ref)) for ref in awaited):
@@ -82,7 +85,7 @@ class _Current:
 
 def _lock(tx: Transaction, claim: Claim, refs: Iterable[Ref]) -> dict[Ref, _Current]:
     rows = lock_records(tx, claim.tenant, refs)
-    return {Ref(row["kind"], row["key"]): _Current(read_record(row), row["changed_at"]) for row in rows}
+    return {Ref(row["kind"], row["key"]): _Current(read_record(tx, row), row["changed_at"]) for row in rows}
 
 
 def _settle(
@@ -111,21 +114,21 @@ def _settle(
         elif found.record.revision != planned[finding.ref].revision:
             if finding.confirmed is not None:
                 changed = replace(found.record, confirmed=finding.confirmed)
-                updates[finding.ref] = settle_values(changed, tx.now)
+                updates[finding.ref] = settle_values(tx, claim.tenant, changed)
         else:
             after = settle(found.record, finding, tx.now)
             if after.status is Status.SETTLED and found.record.status is not Status.SETTLED:
                 settled.append((finding.ref.kind, (tx.now - found.changed_at).total_seconds()))
-            updates[finding.ref] = settle_values(after, tx.now)
+            updates[finding.ref] = settle_values(tx, claim.tenant, after)
     _update(tx, claim, updates)
-    insert_new(tx, records, [_whole(claim.tenant, record, tx.now) for _, record in sorted(first.items())], RECORD_KEY)
-    rows = [intake_values(claim.tenant, departure, tx.now) for _, departure in sorted(departures.items())]
+    insert_new(tx, records, [_whole(tx, claim.tenant, record) for _, record in sorted(first.items())], RECORD_KEY)
+    rows = [intake_values(tx, claim.tenant, departure) for _, departure in sorted(departures.items())]
     upsert(tx, records, rows, RECORD_KEY, ("confirmed", "status", "revision"))
     return settled
 
 
-def _whole(tenant: str, record: Record, now: datetime) -> dict[str, Any]:
-    return {**intake_values(tenant, record, now), **settle_values(record, now)}
+def _whole(tx: Transaction, tenant: str, record: Record) -> dict[str, Any]:
+    return {**intake_values(tx, tenant, record), **settle_values(tx, tenant, record)}
 
 
 def _left_behind(record: Record, planned: Record, finding: Finding) -> Record:
@@ -141,22 +144,7 @@ def _update(tx: Transaction, claim: Claim, updates: Mapping[Ref, dict[str, Any]]
 
 def _raise_tasks(tx: Transaction, claim: Claim, raised: Iterable[Task]) -> None:
     """Open the tasks; one that was closed and is asked for again is open again."""
-    rows = {
-        task.id(claim.tenant): {
-            "id": task.id(claim.tenant),
-            "tenant": claim.tenant,
-            "kind": task.ref.kind,
-            "key": task.ref.key,
-            "home_kind": claim.ref.kind,
-            "home_key": claim.ref.key,
-            "name": task.name,
-            "text": task.text,
-            "steps": list(task.steps),
-            "deadline": task.deadline,
-            "raised_at": tx.now,
-        }
-        for task in raised
-    }
+    rows = {task.id(claim.tenant): task_values(tx, claim.tenant, claim.ref, task) for task in raised}
     again: sa.ColumnClause[datetime] = sa.literal_column("excluded.raised_at", tasks.c.raised_at.type)
     raised_at = sa.case((tasks.c.closed_at.is_(None), tasks.c.raised_at), else_=again)
     upsert(tx, tasks, list(rows.values()), ("id",), (), overrides={"closed_at": None, "raised_at": raised_at})
@@ -191,7 +179,7 @@ def _note(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
             "key": finding.ref.key,
             "who": "adapter",
             "what": type(finding.state).__name__.lower(),
-            "note": finding.note,
+            "note": close_note(tx, claim.tenant, finding.ref, finding.note),
         }
         for finding in findings
         if finding.note

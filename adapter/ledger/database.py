@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from adapter.domain.ports import Clock
 from adapter.errors import LedgerConflict, LedgerUnavailable
 from adapter.ledger.patience import MARGIN, PatientConnection
+from adapter.ledger.sealing import Seal
 
 CONFLICTS = {"40001", "40P01", "23505"}
 """PostgreSQL states after which the same transaction may simply be run again."""
@@ -34,6 +35,9 @@ SIGNS_OF_LIFE = {
 }
 """How the client notices a database that vanished from the network: in seconds, the last in milliseconds."""
 
+UNSEALED = Seal()
+"""For transactions that look at nothing that may be sealed."""
+
 _CLOCK = sa.select(sa.func.clock_timestamp())
 
 Observe = Callable[[str, float, bool], None]
@@ -42,10 +46,11 @@ Observe = Callable[[str, float, bool], None]
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One open transaction: its connection, and the ledger's time at its start."""
+    """One open transaction: its connection, the ledger's time at its start, and what opens and seals values."""
 
     connection: sa.Connection
     now: datetime
+    seal: Seal
 
     @property
     def postgresql(self) -> bool:
@@ -87,7 +92,7 @@ class Database:
         return self._engine
 
     @contextmanager
-    def transaction(self, operation: str, *, snapshot: bool = False) -> Generator[Transaction]:
+    def transaction(self, operation: str, *, snapshot: bool = False, seal: Seal = UNSEALED) -> Generator[Transaction]:
         """Run one transaction; raise `LedgerUnavailable` or `LedgerConflict` when it is not stored.
 
         A value that the database can never hold comes out as SQLAlchemy's own error. With `snapshot`
@@ -99,7 +104,7 @@ class Database:
             with self._turn(operation), self._engine.begin() as connection:
                 if snapshot and connection.dialect.name == "postgresql":
                     connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                yield Transaction(connection, self._now(connection))
+                yield Transaction(connection, self._now(connection), seal)
             failed = False
         except PoolTimeout as error:
             raise LedgerUnavailable(f"{operation}: every connection is busy; raise ledger.pool_size") from error
@@ -125,6 +130,16 @@ class Database:
             return self._clock()
         moment: datetime = connection.execute(_CLOCK).scalar_one()
         return moment.astimezone(UTC)
+
+    def checkpoint(self) -> None:
+        """Leave nothing of what was overwritten in SQLite's log; PostgreSQL's is its administrator's (`VACUUM`)."""
+        if self._one_writer is not None:
+            with (
+                self._one_writer,
+                closing(self._engine.raw_connection()) as connection,
+                closing(connection.cursor()) as cursor,
+            ):
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close every connection."""
@@ -194,7 +209,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     # moment would be told that it is locked, whatever their time-out.
     with suppress(sqlite3.OperationalError):
         cursor.execute("PRAGMA journal_mode=WAL")
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    # What is deleted, or sealed anew, is overwritten and not just let go.
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

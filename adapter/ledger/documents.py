@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from adapter.domain.findings import Finding
 from adapter.domain.records import Ref
-from adapter.errors import ConfigurationError
+from adapter.errors import LedgerSealed
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import documents
-from adapter.ledger.sealing import Seal
+from adapter.ledger.sealing import place
 from adapter.ledger.upsert import upsert
 
 
@@ -28,7 +28,7 @@ class Filed:
     content: Mapping[str, Any] | None = field(repr=False)
 
 
-def file(tx: Transaction, tenant: str, findings: Iterable[Finding], seal: Seal) -> None:
+def file(tx: Transaction, tenant: str, findings: Iterable[Finding]) -> None:
     """Keep the documents of the findings; the same version again takes the place of the former one."""
     rows = {
         (finding.ref, document.part, document.version): {
@@ -39,8 +39,10 @@ def file(tx: Transaction, tenant: str, findings: Iterable[Finding], seal: Seal) 
             "version": document.version,
             "event_id": document.event_id,
             "at": tx.now,
-            "body": seal.close(orjson.dumps(dict(document.content))),
-            "sealed": seal.active,
+            "body": tx.seal.close(
+                orjson.dumps(dict(document.content)), _body(tenant, finding.ref, document.part, document.version)
+            ),
+            "sealed": tx.seal.active,
         }
         for finding in findings
         for document in finding.documents
@@ -49,7 +51,7 @@ def file(tx: Transaction, tenant: str, findings: Iterable[Finding], seal: Seal) 
     upsert(tx, documents, list(rows.values()), key, ("event_id", "at", "body", "sealed"))
 
 
-def filed(tx: Transaction, tenant: str, ref: Ref, seal: Seal) -> list[Filed]:
+def filed(tx: Transaction, tenant: str, ref: Ref) -> list[Filed]:
     """Return what is kept of one record, by part and version."""
     query = (
         sa.select(documents)
@@ -57,14 +59,18 @@ def filed(tx: Transaction, tenant: str, ref: Ref, seal: Seal) -> list[Filed]:
         .order_by(documents.c.part, documents.c.version)
     )
     return [
-        Filed(row.part, row.version, row.event_id, row.at, _opened(row.body, seal, sealed=row.sealed))
-        for row in tx.connection.execute(query)
+        Filed(row.part, row.version, row.event_id, row.at, _opened(tx, row)) for row in tx.connection.execute(query)
     ]
 
 
-def _opened(body: bytes, seal: Seal, *, sealed: bool) -> Mapping[str, Any] | None:
+def _opened(tx: Transaction, row: sa.Row[Any]) -> Mapping[str, Any] | None:
+    at = _body(row.tenant, Ref(row.kind, row.key), row.part, row.version)
     try:
-        content: Mapping[str, Any] = orjson.loads(seal.open(body) if sealed else body)
-    except ConfigurationError:
+        content: Mapping[str, Any] = orjson.loads(tx.seal.open(row.body, at) if row.sealed else row.body)
+    except LedgerSealed:
         return None
     return content
+
+
+def _body(tenant: str, ref: Ref, part: str, version: int) -> str:
+    return place("documents", tenant, ref.kind, ref.key, part, version, "body")

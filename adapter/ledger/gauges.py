@@ -13,6 +13,7 @@ from adapter.domain.version import utc_time
 from adapter.ledger import allowances, holds, notices
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
+from adapter.ledger.rows import read_confirmed
 from adapter.ledger.schema import outbox, records, tasks, work
 
 HORIZONS: tuple[tuple[str, timedelta | None], ...] = (
@@ -98,15 +99,15 @@ def _drift(tx: Transaction, tenants: tuple[str, ...]) -> dict[tuple[str, ...], i
 
 def _missing(tx: Transaction, tenants: tuple[str, ...]) -> tuple[Missing, ...]:
     """Return the lists of results that are not complete; they wait, so the index of what is open finds them."""
-    lists = sa.select(records.c.tenant, records.c.confirmed).where(
+    lists = sa.select(records.c.tenant, records.c.kind, records.c.key, records.c.confirmed).where(
         among(records.c.tenant, tenants),
         records.c.kind == RESULT_LIST,
         records.c.status.in_((Status.DUE.value, Status.WAITING.value)),
     )
     return tuple(
-        Missing(tenant, utc_time(known["end"]), known["missing"])
-        for tenant, known in tx.connection.execute(lists)
-        if known.get("missing")
+        Missing(row["tenant"], utc_time(known["end"]), known["missing"])
+        for row in tx.connection.execute(lists).mappings()
+        if (known := read_confirmed(tx, row)).get("missing")
     )
 
 

@@ -11,6 +11,7 @@ from adapter.ledger.database import Transaction
 from adapter.ledger.holds import kept_of
 from adapter.ledger.rows import by_ref, read_record
 from adapter.ledger.schema import journal, outbox, records, tasks
+from adapter.ledger.texts import open_note, open_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def history_of(tx: Transaction, external_id: str, tenant: str | None = None) -> 
     if tenant is not None:
         query = query.where(records.c.tenant == tenant)
     rows = tx.connection.execute(query.order_by(records.c.tenant, records.c.kind, records.c.key)).mappings().all()
-    return [_history(tx, row["tenant"], read_record(row)) for row in rows]
+    return [_history(tx, row["tenant"], read_record(tx, row)) for row in rows]
 
 
 def _history(tx: Transaction, tenant: str, record: Record) -> History:
@@ -68,7 +69,10 @@ def _lines(tx: Transaction, tenant: str, record: Record) -> tuple[Line, ...]:
     told = sa.select(outbox.c.created_at, outbox.c.type, outbox.c.published_at, outbox.c.failure).where(
         outbox.c.tenant == tenant, outbox.c.subject == record.ref.key
     )
-    lines = [Line(*row) for row in tx.connection.execute(noted.order_by(journal.c.seq))]
+    lines = [
+        Line(row.at, row.who, row.what, open_note(tx, tenant, record.ref, row.at, row.note))
+        for row in tx.connection.execute(noted.order_by(journal.c.seq))
+    ]
     for row in tx.connection.execute(told.order_by(outbox.c.seq)):
         state = "published" if row.published_at else row.failure or "to be published"
         lines.append(Line(row.created_at, "told", row.type, state))
@@ -86,8 +90,7 @@ def list_tasks(tx: Transaction, *, closed: bool) -> list[TaskRow]:
             row.tenant,
             Ref(row.kind, row.key),
             row.name,
-            row.text,
-            tuple(row.steps),
+            *open_task(tx, row),
             row.deadline,
             row.raised_at,
             row.closed_at,

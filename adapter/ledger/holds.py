@@ -32,6 +32,7 @@ from adapter.ledger.database import Transaction
 from adapter.ledger.outbox import Writer
 from adapter.ledger.removals import booked_in, locked, read_removal, write_removals
 from adapter.ledger.schema import FAR, holds, journal, removals
+from adapter.ledger.texts import close_note
 from adapter.ledger.upsert import append, insert_new
 
 Decision = Literal["approved", "discarded"]
@@ -128,7 +129,7 @@ def _recent(tx: Transaction, tenant: str) -> list[Kept]:
         removals.c.release_at > tx.now - WINDOW,
         removals.c.hold.is_(None),
     )
-    return [read_removal(row) for row in tx.connection.execute(query).mappings()]
+    return [read_removal(tx, row) for row in tx.connection.execute(query).mappings()]
 
 
 def _open_holds(tx: Transaction, tenant: str) -> dict[str | None, Hold]:
@@ -204,7 +205,15 @@ def _close_empty(tx: Transaction, ids: Sequence[str], closed_as: str, by: str | 
 def _note(tx: Transaction, tenant: str, kept: Iterable[Kept], who: str, what: str, note: str) -> None:
     refs = [each.change.ref for each in kept]
     rows = [
-        {"at": tx.now, "tenant": tenant, "kind": ref.kind, "key": ref.key, "who": who, "what": what, "note": note}
+        {
+            "at": tx.now,
+            "tenant": tenant,
+            "kind": ref.kind,
+            "key": ref.key,
+            "who": who,
+            "what": what,
+            "note": close_note(tx, tenant, ref, note),
+        }
         for ref in refs
     ]
     append(tx, journal, rows)
@@ -226,7 +235,7 @@ def _of(tx: Transaction, hold: Hold) -> tuple[Kept, ...]:
         removals.c.state.in_([Keeping.HELD.value, Keeping.DISCARDED.value]),
     )
     rows = tx.connection.execute(query.order_by(removals.c.kind, removals.c.key)).mappings()
-    return tuple(read_removal(row) for row in rows)
+    return tuple(read_removal(tx, row) for row in rows)
 
 
 def kept_of(tx: Transaction, tenant: str, ref: Ref) -> tuple[Kept, ...]:
@@ -237,7 +246,7 @@ def kept_of(tx: Transaction, tenant: str, ref: Ref) -> tuple[Kept, ...]:
         removals.c.key == ref.key,
         removals.c.state != Keeping.RELEASED.value,
     )
-    return tuple(read_removal(row) for row in tx.connection.execute(query.order_by(removals.c.facet)).mappings())
+    return tuple(read_removal(tx, row) for row in tx.connection.execute(query.order_by(removals.c.facet)).mappings())
 
 
 def counts(tx: Transaction, tenants: Sequence[str]) -> tuple[dict[tuple[str, ...], int], int]:

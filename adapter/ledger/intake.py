@@ -3,7 +3,7 @@
 What takes away is kept back first (`adapter.domain.guard`), and carried out by `release_removals` in the same way.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,8 @@ from adapter.ledger.removals import (
 from adapter.ledger.rivals import settle_rivals
 from adapter.ledger.rows import by_ref, in_parts, intake_values, lock_records, read_record
 from adapter.ledger.schema import journal, messages, records
+from adapter.ledger.texts import close_note
+from adapter.ledger.tombstones import outdated
 from adapter.ledger.upsert import append, insert_new, upsert
 from adapter.ledger.work import Touch, touch, waiting_homes
 
@@ -101,6 +103,11 @@ def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping
     (the same event again) or `conflict` (the same event id with other content, which is not stored).
     """
     handled, fresh = _known_before(tx, incoming)
+    said = [(each.envelope.tenant, each.envelope.time, each.changes) for each in (incoming[index] for index in fresh)]
+    of_erased = {fresh[position] for position in outdated(tx, said)}
+    for index in of_erased:
+        handled[index] = str(Merge.SUPERSEDED.value)
+    told, fresh = fresh, [index for index in fresh if index not in of_erased]
     batches: dict[str, _Batch] = {}
     for tenant in sorted({incoming[index].envelope.tenant for index in fresh}):
         batches[tenant] = _Batch(tenant, policies[tenant])
@@ -108,9 +115,9 @@ def store_batch(tx: Transaction, incoming: Sequence[Incoming], policies: Mapping
         mine = [index for index in fresh if incoming[index].envelope.tenant == batch.tenant]
         _hold(tx, batch, [change for index in mine for change in incoming[index].changes])
         for index in mine:
-            handled[index] = _apply(batch, incoming[index], tx.now)
+            handled[index] = _apply(tx, batch, incoming[index])
         _write(tx, batch)
-    _remember(tx, incoming, handled, fresh)
+    _remember(tx, incoming, handled, told, of_erased)
     return handled
 
 
@@ -152,7 +159,7 @@ def release_removals(tx: Transaction, tenant: str, policy: Policy, limit: int) -
         batch.kept[name] = replace(kept, state=Keeping.RELEASED, release_at=tx.now)
         batch.rekept.add(name)
         note = f"carried out (event {kept.change.statement.version.event_id})"
-        batch.journal.append(_line(tenant, "adapter", kept.event_type, kept.change.ref, note, tx.now))
+        batch.journal.append(_line(tx, tenant, "adapter", kept.event_type, kept.change.ref, note))
     _write(tx, batch)
     return len(due)
 
@@ -176,18 +183,18 @@ def _find_survivors(tx: Transaction, batch: _Batch, changes: Iterable[Change]) -
 
 def _lock(tx: Transaction, batch: _Batch, refs: Iterable[Ref]) -> None:
     rows = lock_records(tx, batch.tenant, refs)
-    batch.stored = {Ref(row["kind"], row["key"]): read_record(row) for row in rows}
+    batch.stored = {Ref(row["kind"], row["key"]): read_record(tx, row) for row in rows}
     batch.held = dict(batch.stored)
 
 
-def _apply(batch: _Batch, item: Incoming, now: datetime) -> str:
+def _apply(tx: Transaction, batch: _Batch, item: Incoming) -> str:
     said: list[str] = []
     for change in item.changes:
-        became = _consider(batch, item, change, now)
+        became = _consider(batch, item, change, tx.now)
         if not change.mention:
             said.append(became)
             note = f"{became} (event {item.envelope.id})"
-            batch.journal.append(_line(batch.tenant, item.who, item.envelope.type, change.ref, note, now))
+            batch.journal.append(_line(tx, batch.tenant, item.who, item.envelope.type, change.ref, note))
     return next((became for became in MOST_TELLING if became in said), Merge.UNCHANGED.value)
 
 
@@ -272,8 +279,16 @@ def _take(batch: _Batch, change: Change, applied: Applied) -> None:
         batch.rippling.add(change.ref)
 
 
-def _line(tenant: str, who: str, what: str, ref: Ref, note: str, now: datetime) -> dict[str, object]:
-    return {"at": now, "tenant": tenant, "kind": ref.kind, "key": ref.key, "who": who, "what": what, "note": note}
+def _line(tx: Transaction, tenant: str, who: str, what: str, ref: Ref, note: str) -> dict[str, object]:
+    return {
+        "at": tx.now,
+        "tenant": tenant,
+        "kind": ref.kind,
+        "key": ref.key,
+        "who": who,
+        "what": what,
+        "note": close_note(tx, tenant, ref, note),
+    }
 
 
 def _write(tx: Transaction, batch: _Batch) -> None:
@@ -311,7 +326,7 @@ def _hand_over(tx: Transaction, batch: _Batch) -> None:
 
 
 def _rows(tx: Transaction, tenant: str, changed: Iterable[Record]) -> list[dict[str, Any]]:
-    return [intake_values(tenant, record, tx.now) for record in changed]
+    return [intake_values(tx, tenant, record) for record in changed]
 
 
 def _ripple(tx: Transaction, batch: _Batch) -> set[Ref]:
@@ -329,14 +344,21 @@ def _ripple(tx: Transaction, batch: _Batch) -> set[Ref]:
     return homes
 
 
-def _remember(tx: Transaction, incoming: Sequence[Incoming], handled: Sequence[str], fresh: Iterable[int]) -> None:
+def _remember(
+    tx: Transaction,
+    incoming: Sequence[Incoming],
+    handled: Sequence[str],
+    fresh: Iterable[int],
+    of_erased: Collection[int],
+) -> None:
+    """Keep which events have come; of who was erased, without a word about whom."""
     rows = [
         {
             "tenant": incoming[index].envelope.tenant,
             "source": incoming[index].envelope.source,
             "id": incoming[index].envelope.id,
             "type": incoming[index].envelope.type,
-            "subject": incoming[index].envelope.subject,
+            "subject": "" if index in of_erased else incoming[index].envelope.subject,
             "fingerprint": incoming[index].fingerprint,
             "outcome": handled[index],
             "time": incoming[index].envelope.time,

@@ -1,8 +1,9 @@
 """The ledger as the loops see it: each method one transaction."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from adapter.domain.allowance import Allowance, Need, Spending
@@ -17,6 +18,7 @@ from adapter.ledger import (
     allowances,
     converge,
     documents,
+    erasing,
     gauges,
     history,
     holds,
@@ -24,6 +26,7 @@ from adapter.ledger import (
     migrate,
     notices,
     outbox,
+    resealing,
     results,
     retention,
     work,
@@ -47,7 +50,7 @@ class Ledger:
     def __init__(self, database: Database, *, source: str, seal: Seal, worker: str) -> None:
         self._database = database
         self._seal = seal
-        self._writer = outbox.Writer(source, seal)
+        self._writer = outbox.Writer(source)
         self._worker = worker
         self._held: set[work.Claim] = set()
         self._lock = threading.Lock()
@@ -55,6 +58,34 @@ class Ledger:
     def check(self) -> None:
         """Raise `LedgerUnavailable` or `LedgerOutdated` unless the ledger can be used."""
         migrate.check(self._database)
+
+    def check_keys(self) -> None:
+        """Raise `LedgerSealed` unless every key is configured that something may be sealed with."""
+        self._again("keys", resealing.check_keys)
+
+    @property
+    def newest_key(self) -> str | None:
+        """Id of the key that seals, None without any."""
+        return self._seal.newest
+
+    def keys_in_use(self) -> Mapping[str, Mapping[str, int]]:
+        """Count for each table the values under each key; see `resealing.counted`."""
+        return self._again("keys", resealing.counted)
+
+    def reseal(self) -> Iterator[resealing.Batch]:
+        """Bring everything under the newest key, one transaction for each batch that is asked for."""
+        for store in resealing.STORES:
+            batch = self._again("reseal", partial(resealing.reseal, store=store, after=None))
+            yield batch
+            while batch.after is not None:
+                batch = self._again("reseal", partial(resealing.reseal, store=store, after=batch.after))
+                yield batch
+
+    def settle_keys(self) -> Mapping[str, int]:
+        """Strike off the keys that are in use no more; return how many values are not under the newest, by key."""
+        left = self._again("keys", resealing.settle_keys)
+        self._database.checkpoint()
+        return left
 
     def now(self) -> datetime:
         """Return the ledger's time, by which every deadline and lease is measured."""
@@ -118,7 +149,7 @@ class Ledger:
 
     def load(self, claim: work.Claim, *, whole: bool = False) -> tuple[Aggregate, datetime]:
         """Return the claimed aggregate, and the ledger's time at which it was read; see `load_aggregate`."""
-        with self._database.transaction("load", snapshot=True) as tx:
+        with self._database.transaction("load", snapshot=True, seal=self._seal) as tx:
             return aggregates.load_aggregate(tx, claim, whole=whole), tx.now
 
     def record(
@@ -145,7 +176,7 @@ class Ledger:
 
     def claim_outbox(self, limit: int, lease: timedelta) -> list[outbox.Pending]:
         """Take events to publish; see `outbox.claim_pending`."""
-        return self._again("outbox", lambda tx: outbox.claim_pending(tx, limit, lease, self._seal))
+        return self._again("outbox", lambda tx: outbox.claim_pending(tx, limit, lease))
 
     def mark_published(self, published: Sequence[int], failed: Sequence[tuple[int, str]]) -> None:
         """Mark what the broker has confirmed, and give back the rest."""
@@ -165,17 +196,17 @@ class Ledger:
 
     def keep_notices(self, arrivals: Sequence[Arrival]) -> None:
         """Store notices of the webhook as they came; they are durable when this returns."""
-        self._again("notices", lambda tx: notices.keep(tx, arrivals, self._seal))
+        self._again("notices", lambda tx: notices.keep(tx, arrivals))
 
     def digest_notices(
         self, limit: int, understand: notices.Understand, hear: Hear, policies: Mapping[str, Policy]
     ) -> notices.Digested:
         """Turn new notices into wishes for results; see `notices.digest`."""
-        return self._again("digest", lambda tx: notices.digest(tx, limit, understand, hear, policies, self._seal))
+        return self._again("digest", lambda tx: notices.digest(tx, limit, understand, hear, policies))
 
     def notices(self, state: str, limit: int = 100) -> list[notices.Kept]:
         """Return the newest notices in one state."""
-        return self._again("notices", lambda tx: notices.listed(tx, state, limit, self._seal))
+        return self._again("notices", lambda tx: notices.listed(tx, state, limit))
 
     def read_notices_again(self) -> int:
         """Have the unreadable notices looked at once more, and return how many that are."""
@@ -183,7 +214,7 @@ class Ledger:
 
     def documents(self, tenant: str, ref: Ref) -> list[documents.Filed]:
         """Return what is kept of a record for people to look at."""
-        return self._again("documents", lambda tx: documents.filed(tx, tenant, ref, self._seal))
+        return self._again("documents", lambda tx: documents.filed(tx, tenant, ref))
 
     def count(self, tenants: tuple[str, ...]) -> gauges.Counts:
         """Count what operators watch."""
@@ -206,7 +237,7 @@ class Ledger:
 
     def look(self, tenant: str, ref: Ref) -> Aggregate:
         """Return a whole aggregate, to look at it only."""
-        with self._database.transaction("look", snapshot=True) as tx:
+        with self._database.transaction("look", snapshot=True, seal=self._seal) as tx:
             return aggregates.whole_aggregate(tx, tenant, ref)
 
     def result_lists(self, tenants: Sequence[str], wanted: results.Wanted) -> list[results.Placed]:
@@ -233,6 +264,31 @@ class Ledger:
         """Return what each tenant has spent of its calls for results."""
         return self._again("allowance", lambda tx: allowances.spendings(tx, tenants))
 
+    def erasures_to_search(self, lease: timedelta) -> list[erasing.Erasure]:
+        """Take the persons whose dead letters are to be taken out; see `erasing.to_search`."""
+        return self._again("erasure", lambda tx: erasing.to_search(tx, lease))
+
+    def note_letters(self, found: Mapping[tuple[str, str], frozenset[str]]) -> None:
+        """Keep which dead letters are about to be taken out, by tenant and person."""
+        self._again("erasure", lambda tx: erasing.note_letters(tx, found))
+
+    def note_searched(self, searched: Sequence[erasing.Erasure], *, done: bool | None) -> None:
+        """Keep that the dead letters were searched; see `erasing.note_searched`."""
+        self._again("erasure", lambda tx: erasing.note_searched(tx, searched, done=done))
+
+    def erase_persons(self, limit: int, policies: Mapping[str, Policy]) -> int:
+        """Erase who can be erased now, each in a transaction of its own, and return how many that were."""
+        asked = self._again("erasure", lambda tx: erasing.to_erase(tx, policies, limit))
+        done = sum(
+            self._again(
+                "erasure", partial(erasing.erase, erasure=each, writer=self._writer, policy=policies[each.tenant])
+            )
+            for each in asked
+        )
+        if done:
+            self._database.checkpoint()
+        return done
+
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
@@ -240,9 +296,9 @@ class Ledger:
     def _again(self, operation: str, run: Callable[[Transaction], T]) -> T:
         for _ in range(CONFLICT_TRIES - 1):
             try:
-                with self._database.transaction(operation) as tx:
+                with self._database.transaction(operation, seal=self._seal) as tx:
                     return run(tx)
             except LedgerConflict:
                 continue
-        with self._database.transaction(operation) as tx:
+        with self._database.transaction(operation, seal=self._seal) as tx:
             return run(tx)

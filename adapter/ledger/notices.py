@@ -17,12 +17,12 @@ from adapter.domain.notices import Arrival, Named, Notice
 from adapter.domain.policy import Policy
 from adapter.domain.records import BOOKING, CANDIDATE, SITTING
 from adapter.domain.version import fingerprint
-from adapter.errors import ConfigurationError
+from adapter.errors import LedgerSealed
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.intake import Incoming, store_batch
 from adapter.ledger.schema import notices, records
-from adapter.ledger.sealing import Seal
+from adapter.ledger.sealing import place
 from adapter.ledger.upsert import append
 
 NEW, UNDERSTOOD, UNREADABLE = "new", "understood", "unreadable"
@@ -55,14 +55,14 @@ class Digested:
     unreadable: int = 0
 
 
-def keep(tx: Transaction, arrivals: Sequence[Arrival], seal: Seal) -> None:
+def keep(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
     """Store notices as they came."""
     rows = [
         {
             "tenant": arrival.tenant,
             "content_type": arrival.content_type,
-            "body": seal.close(arrival.body),
-            "sealed": seal.active,
+            "body": tx.seal.close(arrival.body, _body(arrival.tenant, tx.now)),
+            "sealed": tx.seal.active,
             "received_at": tx.now,
             "state": NEW,
         }
@@ -77,7 +77,6 @@ def digest(
     understand: Understand,
     hear: Hear,
     policies: Mapping[str, Policy],
-    seal: Seal,
 ) -> Digested:
     """Turn the oldest new notices into wishes for results; those that cannot be understood are kept with the reason."""
     query = (
@@ -87,7 +86,7 @@ def digest(
         .limit(limit)
     )
     rows = tx.connection.execute(query.with_for_update(skip_locked=True) if tx.postgresql else query).all()
-    kept = [_kept(row, seal) for row in rows]
+    kept = [_kept(tx, row) for row in rows]
     said = {each.seq: _understood(each, understand) for each in kept}
     refused = {seq: named for seq, named in said.items() if isinstance(named, str)}
     understood = [(each, named) for each in kept if not isinstance(named := said[each.seq], str)]
@@ -117,10 +116,10 @@ def as_incoming(notice: Notice, hear: Hear) -> Incoming:
     return Incoming(envelope, (change,), fingerprint(notice.id), who=notice.by)
 
 
-def listed(tx: Transaction, state: str, limit: int, seal: Seal) -> list[Kept]:
+def listed(tx: Transaction, state: str, limit: int) -> list[Kept]:
     """Return the newest notices in one state."""
     query = sa.select(notices).where(notices.c.state == state).order_by(notices.c.seq.desc()).limit(limit)
-    return [_kept(row, seal) for row in tx.connection.execute(query)]
+    return [_kept(tx, row) for row in tx.connection.execute(query)]
 
 
 def again(tx: Transaction) -> int:
@@ -197,7 +196,7 @@ def _mark(tx: Transaction, understood: Mapping[int, bool], refused: Mapping[int,
         )
 
 
-def _kept(row: Any, seal: Seal) -> Kept:  # noqa: ANN401 - a row of `notices`
+def _kept(tx: Transaction, row: sa.Row[Any]) -> Kept:
     return Kept(
         row.seq,
         row.tenant,
@@ -205,12 +204,18 @@ def _kept(row: Any, seal: Seal) -> Kept:  # noqa: ANN401 - a row of `notices`
         row.received_at,
         row.state,
         row.reason,
-        _opened(row.body, seal, sealed=row.sealed),
+        body_of(tx, row),
     )
 
 
-def _opened(body: bytes, seal: Seal, *, sealed: bool) -> bytes | None:
+def body_of(tx: Transaction, row: sa.Row[Any]) -> bytes | None:
+    """Return the body of a notice, None when none of our keys opens it."""
     try:
-        return seal.open(body) if sealed else body
-    except ConfigurationError:
+        return tx.seal.open(row.body, _body(row.tenant, row.received_at)) if row.sealed else bytes(row.body)
+    except LedgerSealed:
         return None
+
+
+def _body(tenant: str, received_at: datetime) -> str:
+    # A notice has no name of its own before the database gives it one.
+    return place("notices", tenant, received_at, "body")

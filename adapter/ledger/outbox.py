@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
-from adapter.domain.outcomes import Outcome, cloud_event
-from adapter.errors import ConfigurationError
+from adapter.domain.outcomes import PERSON_ERASED, Outcome, cloud_event
+from adapter.errors import LedgerSealed
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import outbox
-from adapter.ledger.sealing import Seal
+from adapter.ledger.sealing import place
 from adapter.ledger.upsert import insert_if_absent
 
 STEP_BACK = timedelta(seconds=5)
@@ -38,13 +39,11 @@ class Writer:
     """Puts outcomes into the outbox, as CloudEvents of `source`."""
 
     source: str
-    seal: Seal
 
     def write(self, tx: Transaction, tenant: str, outcomes: Iterable[Outcome], deadline: datetime) -> None:
         """Store the outcomes that were not told before; the rest are dropped by their id."""
         rows: dict[str, dict[str, object]] = {}
         for outcome in outcomes:
-            sealed = outcome.confidential and self.seal.active
             body = cloud_event(outcome, tenant, self.source, tx.now)
             event_id = str(outcome.id(tenant))
             rows[event_id] = {
@@ -53,15 +52,15 @@ class Writer:
                 "subject": outcome.subject,
                 "type": outcome.type,
                 "cause": outcome.cause,
-                "body": self.seal.close(body) if sealed else body,
-                "sealed": sealed,
+                "body": tx.seal.close(body, _body(tenant, event_id)),
+                "sealed": tx.seal.active,
                 "deadline": deadline,
                 "created_at": tx.now,
             }
         insert_if_absent(tx, outbox, list(rows.values()), ("id",))
 
 
-def claim_pending(tx: Transaction, limit: int, lease: timedelta, seal: Seal) -> list[Pending]:
+def claim_pending(tx: Transaction, limit: int, lease: timedelta) -> list[Pending]:
     """Take up to `limit` events, the most urgent first, and of each object only the oldest.
 
     So the events of one object leave in the order of its versions, whoever publishes them.
@@ -91,21 +90,20 @@ def claim_pending(tx: Transaction, limit: int, lease: timedelta, seal: Seal) -> 
         tx.connection.execute(
             outbox.update().where(among(outbox.c.seq, [row.seq for row in rows])).values(lease_until=tx.now + lease)
         )
-    return [
-        Pending(
-            row.seq, row.id, row.tenant, row.type, row.cause, row.created_at, _body(row.body, seal, sealed=row.sealed)
-        )
-        for row in rows
-    ]
+    return [Pending(row.seq, row.id, row.tenant, row.type, row.cause, row.created_at, _opened(tx, row)) for row in rows]
 
 
-def _body(stored: bytes, seal: Seal, *, sealed: bool) -> bytes | None:
-    if not sealed:
-        return stored
+def _opened(tx: Transaction, row: sa.Row[Any]) -> bytes | None:
+    if not row.sealed:
+        return bytes(row.body)
     try:
-        return seal.open(stored)
-    except ConfigurationError:
+        return tx.seal.open(row.body, _body(row.tenant, row.id))
+    except LedgerSealed:
         return None  # one event under a lost key must not keep in all the others
+
+
+def _body(tenant: str, event_id: str) -> str:
+    return place("outbox", tenant, event_id, "body")
 
 
 def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[tuple[int, str]]) -> None:
@@ -119,6 +117,9 @@ def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[t
             .where(among(outbox.c.seq, published))
             .values(published_at=tx.now, lease_until=None, failure=None)
         )
+        # It names whom nothing here is to name any more.
+        proofs = sa.and_(among(outbox.c.seq, published), outbox.c.type == PERSON_ERASED)
+        tx.connection.execute(outbox.delete().where(proofs))
     for reason in sorted({reason for _, reason in failed}):
         seqs = [seq for seq, why in failed if why == reason]
         tx.connection.execute(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from adapter.domain.guard import Keeping, Kept
@@ -17,6 +18,7 @@ from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.rows import by_ref, in_parts, read_record, read_statement, statement_json
 from adapter.ledger.schema import records, removals
+from adapter.ledger.sealing import place
 from adapter.ledger.upsert import upsert
 
 KEY = ("tenant", "kind", "key", "facet")
@@ -45,12 +47,12 @@ def locked(tx: Transaction, query: sa.Select[Any]) -> list[Kept]:
     ordered = query.order_by(removals.c.tenant, removals.c.kind, removals.c.key, removals.c.facet)
     if tx.postgresql:
         ordered = ordered.with_for_update(of=removals)
-    return [read_removal(row) for row in tx.connection.execute(ordered).mappings().all()]
+    return [read_removal(tx, row) for row in tx.connection.execute(ordered).mappings().all()]
 
 
 def write_removals(tx: Transaction, tenant: str, kept: Iterable[Kept]) -> None:
     """Store removals as they are now."""
-    rows = [_values(tenant, each) for each in sorted(kept, key=name_of)]
+    rows = [_values(tx, tenant, each) for each in sorted(kept, key=name_of)]
     upsert(tx, removals, rows, KEY, COLUMNS)
 
 
@@ -73,9 +75,10 @@ def due_removals(tx: Transaction, tenant: str, limit: int) -> list[Ref]:
     return [Ref(row.kind, row.key) for row in tx.connection.execute(query)]
 
 
-def read_removal(row: sa.RowMapping) -> Kept:
-    """Return the removal of a row."""
-    said = row["said"]
+def read_removal(tx: Transaction, row: sa.RowMapping) -> Kept:
+    """Return the removal of a row; raises `LedgerSealed`."""
+    at = place("removals", row["tenant"], row["kind"], row["key"], row["facet"], "said")
+    said = orjson.loads(tx.seal.open_text(row["said"], at))
     statement = read_statement(said["statement"])
     return Kept(
         change=Change(
@@ -88,7 +91,7 @@ def read_removal(row: sa.RowMapping) -> Kept:
             ripples=said["ripples"],
         ),
         event_type=row["event_type"],
-        takes=tuple(row["takes"]),
+        takes=tuple(orjson.loads(row["takes"])),
         said_at=row["said_at"],
         release_at=row["release_at"],
         state=Keeping(row["state"]),
@@ -96,22 +99,24 @@ def read_removal(row: sa.RowMapping) -> Kept:
     )
 
 
-def _values(tenant: str, kept: Kept) -> dict[str, Any]:
+def _values(tx: Transaction, tenant: str, kept: Kept) -> dict[str, Any]:
     change = kept.change
     assert change.deadline is None, "what takes away sets no deadline"
+    at = place("removals", tenant, change.ref.kind, change.ref.key, change.facet, "said")
+    said = {
+        "statement": statement_json(kept.statement),
+        "home": _name(change.home),
+        "about": _name(change.about),
+        "ripples": change.ripples,
+    }
     return {
         "tenant": tenant,
         "kind": change.ref.kind,
         "key": change.ref.key,
         "facet": change.facet,
-        "said": {
-            "statement": statement_json(kept.statement),
-            "home": _name(change.home),
-            "about": _name(change.about),
-            "ripples": change.ripples,
-        },
+        "said": tx.seal.close_text(orjson.dumps(said).decode(), at),
         "event_type": kept.event_type,
-        "takes": list(kept.takes),
+        "takes": orjson.dumps(kept.takes).decode(),
         "said_at": kept.said_at,
         "release_at": kept.release_at,
         "state": kept.state.value,
@@ -174,7 +179,7 @@ def _booked(tx: Transaction, tenant: str, column: sa.Column[Any], keys: list[str
     query = sa.select(records).where(records.c.tenant == tenant, records.c.kind == BOOKING, among(column, keys))
     kind = SITTING if column is records.c.home_key else CANDIDATE
     query = query.where((records.c.home_kind if kind == SITTING else records.c.about_kind) == kind)
-    found = (read_record(row) for row in tx.connection.execute(query).mappings().all())
+    found = (read_record(tx, row) for row in tx.connection.execute(query).mappings().all())
     return [record for record in found if stands(record)]
 
 

@@ -6,13 +6,18 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from adapter.domain.guard import Keeping
+from adapter.domain.records import ERASED
 from adapter.ledger.database import Transaction
-from adapter.ledger.schema import documents, holds, journal, messages, notices, outbox, removals
+from adapter.ledger.schema import documents, holds, journal, messages, notices, outbox, removals, tasks
 
 DISCARDED = Keeping.DISCARDED.value
 
 MOST = 5000
 """Rows in one transaction, so that it holds up nobody and ends within the statement time-out."""
+
+
+REMINDED = timedelta(days=30)
+"""How long after its day a reminder is kept of somebody who was erased; nothing sees that it was heeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ def tidy(tx: Transaction, retention: Retention) -> int:
         + _delete(tx, documents, documents.c.at < tx.now - retention.documents)
         + _delete(tx, holds, holds.c.closed_at < tx.now - retention.journal)
         + _delete(tx, removals, sa.and_(removals.c.said_at < tx.now - retention.journal, removals.c.state == DISCARDED))
+        + _delete(tx, tasks, sa.and_(tasks.c.kind == ERASED, tasks.c.deadline < tx.now - REMINDED))
     )
 
 

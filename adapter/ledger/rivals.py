@@ -41,6 +41,11 @@ def settle_rivals(
     return list(_heirs(tx, tenant, free, changed))
 
 
+def inherit(tx: Transaction, tenant: str, free: Iterable[Claimed]) -> list[Record]:
+    """Return the records that inherit external ids whose holders are gone."""
+    return list(_heirs(tx, tenant, free, {}))
+
+
 def _given_up(stored: Mapping[Ref, Record], changed: Mapping[Ref, Record]) -> list[tuple[Ref, Claimed]]:
     left: list[tuple[Ref, Claimed]] = []
     for ref in sorted(changed):
@@ -70,7 +75,7 @@ def _holders(tx: Transaction, tenant: str, claiming: Iterable[Record]) -> dict[C
 def _heirs(tx: Transaction, tenant: str, free: Iterable[Claimed], changed: Mapping[Ref, Record]) -> Iterable[Record]:
     heirs: dict[Claimed, str] = {}
     for row in _claiming(tx, tenant, free, records.c.rival.is_not(None)):
-        record = read_record(row)
+        record = read_record(tx, row)
         if record.ref in changed:
             continue
         holder = heirs.setdefault((record.ref.kind, row["external_id"]), record.ref.key)

@@ -1,9 +1,9 @@
 """Rows and records: how a record is written to the ledger and read back."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy as sa
 
 from adapter.domain.records import Record, Ref, Status, Wanting
@@ -12,15 +12,20 @@ from adapter.domain.version import Rank, Statement, Version, utc_text, utc_time
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import records
+from adapter.ledger.sealing import place
 
 Name = TypeVar("Name")
+
+FACETS, CONFIRMED, REASON, WANTING = "\x1ffacets", "\x1fconfirmed", "\x1freason_text", "\x1fwanting_reason"
+"""The sealed columns, as they end the name of a value's place."""
 
 MOST_NAMES = 10_000
 """Names in one query; SQLite takes 32,766 values, PostgreSQL 65,535."""
 
 
-def intake_values(tenant: str, record: Record, now: datetime) -> dict[str, Any]:
+def intake_values(tx: Transaction, tenant: str, record: Record) -> dict[str, Any]:
     """Return the columns that intake owns."""
+    at = _row(tenant, record.ref)
     return {
         "tenant": tenant,
         "kind": record.ref.kind,
@@ -31,58 +36,84 @@ def intake_values(tenant: str, record: Record, now: datetime) -> dict[str, Any]:
         "about_key": record.about.key if record.about else None,
         "external_id": record.external_id,
         "rival": record.rival,
-        "facets": {name: statement_json(said) for name, said in record.facets.items()},
-        "confirmed": dict(record.confirmed),
+        "facets": _sealed(tx, {name: statement_json(said) for name, said in record.facets.items()}, at, FACETS),
+        "confirmed": _sealed(tx, dict(record.confirmed), at, CONFIRMED),
         "revision": record.revision,
         "status": record.status.value,
         "reason_code": record.reason.code if record.reason else None,
-        "reason_text": record.reason.text if record.reason else None,
+        "reason_text": tx.seal.close_text(record.reason.text, at + REASON) if record.reason else None,
         "cause": record.cause,
         "deadline": record.deadline,
-        "changed_at": now,
+        "changed_at": tx.now,
     }
 
 
-def settle_values(record: Record, now: datetime) -> dict[str, Any]:
+def settle_values(tx: Transaction, tenant: str, record: Record) -> dict[str, Any]:
     """Return the columns that converge owns."""
+    at = _row(tenant, record.ref)
     wanting = record.wanting
     return {
         "status": record.status.value,
-        "confirmed": dict(record.confirmed),
+        "confirmed": _sealed(tx, dict(record.confirmed), at, CONFIRMED),
         "wanting_kind": wanting.ref.kind if wanting and wanting.ref else None,
         "wanting_key": wanting.ref.key if wanting and wanting.ref else None,
-        "wanting_reason": wanting.reason if wanting else None,
+        "wanting_reason": tx.seal.close_text(wanting.reason, at + WANTING) if wanting else None,
         "wanting_since": wanting.since if wanting else None,
         "reason_code": record.reason.code if record.reason else None,
-        "reason_text": record.reason.text if record.reason else None,
-        "settled_at": now if record.status is Status.SETTLED else None,
+        "reason_text": tx.seal.close_text(record.reason.text, at + REASON) if record.reason else None,
+        "settled_at": tx.now if record.status is Status.SETTLED else None,
     }
 
 
-def read_record(row: sa.RowMapping) -> Record:
-    """Return the record of a row of `records`."""
+def read_record(tx: Transaction, row: sa.RowMapping) -> Record:
+    """Return the record of a row of `records`; raises `LedgerSealed`."""
+    ref = Ref(row["kind"], row["key"])
+    at = _row(row["tenant"], ref)
     return Record(
-        ref=Ref(row["kind"], row["key"]),
+        ref=ref,
         home=Ref(row["home_kind"], row["home_key"]),
         about=Ref(row["about_kind"], row["about_key"]) if row["about_key"] is not None else None,
         external_id=row["external_id"],
-        facets={name: read_statement(said) for name, said in row["facets"].items()},
-        confirmed=row["confirmed"],
+        facets={name: read_statement(said) for name, said in _opened(tx, row["facets"], at, FACETS).items()},
+        confirmed=_opened(tx, row["confirmed"], at, CONFIRMED),
         revision=row["revision"],
         status=Status(row["status"]),
-        wanting=_wanting(row),
+        wanting=_wanting(tx, row, at),
         cause=row["cause"],
         deadline=row["deadline"],
-        reason=Reason(row["reason_code"], row["reason_text"] or "") if row["reason_code"] else None,
+        reason=_reason(tx, row, at),
         rival=row["rival"],
     )
 
 
-def _wanting(row: sa.RowMapping) -> Wanting | None:
+def read_confirmed(tx: Transaction, row: sa.RowMapping) -> dict[str, Any]:
+    """Return what is known in Cirrus of the record in this row, and look at nothing else."""
+    return _opened(tx, row["confirmed"], _row(row["tenant"], Ref(row["kind"], row["key"])), CONFIRMED)
+
+
+def _row(tenant: str, ref: Ref) -> str:
+    return place("records", tenant, ref.kind, ref.key)
+
+
+def _sealed(tx: Transaction, value: dict[str, Any], at: str, column: str) -> str:
+    return tx.seal.close_text(orjson.dumps(value).decode(), at + column)
+
+
+def _opened(tx: Transaction, stored: str, at: str, column: str) -> dict[str, Any]:
+    opened: dict[str, Any] = orjson.loads(tx.seal.open_text(stored, at + column))
+    return opened
+
+
+def _reason(tx: Transaction, row: sa.RowMapping, at: str) -> Reason | None:
+    code, text = row["reason_code"], row["reason_text"]
+    return Reason(code, tx.seal.open_text(text or "", at + REASON)) if code else None
+
+
+def _wanting(tx: Transaction, row: sa.RowMapping, at: str) -> Wanting | None:
     if row["wanting_reason"] is None:
         return None
     ref = Ref(row["wanting_kind"], row["wanting_key"]) if row["wanting_kind"] is not None else None
-    return Wanting(ref, row["wanting_reason"], row["wanting_since"])
+    return Wanting(ref, tx.seal.open_text(row["wanting_reason"], at + WANTING), row["wanting_since"])
 
 
 def statement_json(said: Statement) -> dict[str, Any]:

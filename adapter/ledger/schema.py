@@ -1,9 +1,11 @@
-"""The tables of the ledger. A change here needs a migration in `migrations/versions`."""
+"""The tables of the ledger. A change here needs a migration in `migrations/versions`.
+
+Free texts and bodies may be sealed (`adapter.ledger.sealing`), and then no query looks into them: in `records` what was
+said, what Cirrus holds and the reasons; tasks, notes of the journal, and the bodies of events, notices and documents.
+"""
 
 from datetime import UTC, datetime
-from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -30,21 +32,6 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
-
-
-class JsonText(TypeDecorator[Any]):
-    """Any JSON value as text, written and read by orjson."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401, ARG002 - any JSON value
-        """Store JSON."""
-        return None if value is None else orjson.dumps(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - any JSON value
-        """Read JSON."""
-        return None if value is None else orjson.loads(value)
 
 
 metadata = sa.MetaData()
@@ -79,8 +66,8 @@ records = sa.Table(
     sa.Column("about_key", sa.Text),
     sa.Column("external_id", sa.Text),
     sa.Column("rival", sa.Text),
-    sa.Column("facets", JsonText, nullable=False),
-    sa.Column("confirmed", JsonText, nullable=False),
+    sa.Column("facets", sa.Text, nullable=False),
+    sa.Column("confirmed", sa.Text, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("wanting_kind", sa.Text),
@@ -213,7 +200,7 @@ tasks = sa.Table(
     sa.Column("home_key", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
-    sa.Column("steps", JsonText, nullable=False),
+    sa.Column("steps", sa.Text, nullable=False),
     sa.Column("deadline", UtcTime),
     sa.Column("raised_at", UtcTime, nullable=False),
     sa.Column("closed_at", UtcTime),
@@ -270,6 +257,41 @@ documents = sa.Table(
     sa.Index("documents_age", "at"),
 )
 
+seal_keys = sa.Table(
+    "seal_keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("since", UtcTime, nullable=False),
+)
+
+peppers = sa.Table(
+    "peppers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("until", UtcTime, nullable=False),
+)
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("orders", sa.Text, nullable=False),
+    sa.Column("letters", sa.Text, nullable=False),
+    sa.Column("searched", sa.Boolean),
+    sa.Column("lease_until", UtcTime),
+    sa.Column("asked_at", UtcTime, nullable=False),
+)
+
 allowances = sa.Table(
     "allowances",
     metadata,
@@ -288,9 +310,9 @@ removals = sa.Table(
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("facet", sa.Text, primary_key=True),
-    sa.Column("said", JsonText, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
     sa.Column("event_type", sa.Text, nullable=False),
-    sa.Column("takes", JsonText, nullable=False),
+    sa.Column("takes", sa.Text, nullable=False),
     sa.Column("said_at", UtcTime, nullable=False),
     sa.Column("release_at", UtcTime, nullable=False),
     sa.Column("state", sa.Text, nullable=False),

@@ -15,7 +15,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from adapter.errors import LedgerConflict
 from adapter.ledger.database import Transaction
-from adapter.ledger.schema import JsonText
 
 Rows = Sequence[dict[str, Any]]
 """Column to value, the same columns in every row."""
@@ -27,7 +26,7 @@ _OF = "of_"
 def append(tx: Transaction, table: sa.Table, rows: Rows) -> None:
     """Insert rows whose key the database makes."""
     if rows:
-        _insert(tx, _inserting(tx, table, rows), table, rows)
+        _insert(tx, _inserting(tx, table, rows), rows)
 
 
 def upsert(
@@ -45,7 +44,7 @@ def upsert(
     statement = _inserting(tx, table, rows)
     updates: dict[str, Any] = {name: statement.excluded[name] for name in columns}
     updates |= overrides or {}
-    _insert(tx, statement.on_conflict_do_update(index_elements=list(key), set_=updates), table, rows)
+    _insert(tx, statement.on_conflict_do_update(index_elements=list(key), set_=updates), rows)
 
 
 def insert_new(tx: Transaction, table: sa.Table, rows: Rows, key: Sequence[str]) -> None:
@@ -59,7 +58,7 @@ def insert_if_absent(tx: Transaction, table: sa.Table, rows: Rows, key: Sequence
     if not rows:
         return 0
     statement = _inserting(tx, table, rows).on_conflict_do_nothing(index_elements=list(key))
-    return _insert(tx, statement, table, rows)
+    return _insert(tx, statement, rows)
 
 
 def update_rows(tx: Transaction, table: sa.Table, rows: Rows, key: Sequence[str], columns: Sequence[str]) -> None:
@@ -69,7 +68,7 @@ def update_rows(tx: Transaction, table: sa.Table, rows: Rows, key: Sequence[str]
     if tx.postgresql:
         given = _given(table, (*key, *columns))
         statement = table.update().where(*(table.c[name] == given.c[name] for name in key))
-        tx.connection.execute(statement.values({name: given.c[name] for name in columns}), _packed(table, rows))
+        tx.connection.execute(statement.values({name: given.c[name] for name in columns}), _packed(rows))
         return
     # A parameter may not have the name of a column that is set.
     named = table.update().where(*(table.c[name] == sa.bindparam(_OF + name) for name in key))
@@ -85,8 +84,8 @@ def _inserting(tx: Transaction, table: sa.Table, rows: Rows) -> postgresql.Inser
     return postgresql.insert(table).from_select(names, sa.select(*_given(table, names).c))
 
 
-def _insert(tx: Transaction, statement: postgresql.Insert, table: sa.Table, rows: Rows) -> int:
-    given: dict[str, str] | list[dict[str, Any]] = _packed(table, rows) if tx.postgresql else list(rows)
+def _insert(tx: Transaction, statement: postgresql.Insert, rows: Rows) -> int:
+    given: dict[str, str] | list[dict[str, Any]] = _packed(rows) if tx.postgresql else list(rows)
     return tx.connection.execute(statement, given, execution_options={"preserve_rowcount": True}).rowcount
 
 
@@ -98,14 +97,8 @@ def _given(table: sa.Table, names: tuple[str, ...]) -> sa.TableValuedAlias:
     return sa.func.json_to_recordset(packed).table_valued(*columns, name=_GIVEN).render_derived(with_types=True)
 
 
-def _packed(table: sa.Table, rows: Rows) -> dict[str, str]:
-    nested = [name for name in rows[0] if isinstance(table.c[name].type, JsonText)]
-    texts = [{**row, **{name: _text(row[name]) for name in nested}} for row in rows] if nested else list(rows)
-    return {_GIVEN: orjson.dumps(texts, default=_hex).decode()}
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
+def _packed(rows: Rows) -> dict[str, str]:
+    return {_GIVEN: orjson.dumps(list(rows), default=_hex).decode()}
 
 
 def _hex(value: object) -> str:

@@ -14,7 +14,7 @@ from typing import Literal
 PREFIX = "cirrus_adapter_"
 
 HORIZONS = ("1h", "24h", "7d", "later")
-LOOPS = ("intake", "notices", "guard", "converge", "publish", "leases", "gauges")
+LOOPS = ("intake", "notices", "guard", "converge", "erasures", "publish", "leases", "gauges")
 BROKER_LOOPS = ("intake", "publish")
 HALT_REASONS = ("auth", "setup", "outage")
 CIRCUIT_STATES = ("closed", "open", "half_open")

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, StringConstraints
 
 from adapter.broker.topology import Topology
 from adapter.errors import ConfigurationError
+from adapter.ledger.sealing import read_key
 from adapter.settings.section import Fault, Section, either_fault, read_secret
 
 DEFAULT_LEDGER = "sqlite:///var/ledger.db"
@@ -129,8 +129,9 @@ class LedgerSettings(Section):
     """Seconds after which a statement is given up; the work is tried again."""
 
     seal_key: SecretStr | None = Field(default=None, examples=["A" * 43 + "="])
-    """Fernet key (32 bytes in base64) that seals launch links at rest. Several are divided by commas: the first seals,
-    all open, so a key is replaced by putting a new one in front. Without a key, links are stored as they are."""
+    """Key (32 bytes in base64, AES-256-GCM) that seals what is stored of people: names, scores, links, reasons. Several
+    are divided by commas: the first seals, all open. Without a key all is stored as it is. To replace one:
+    config/PRIVACY.md."""
 
     seal_key_file: Path | None = Field(default=None, examples=["/run/secrets/seal-key"])
     """Name of a file that holds `seal_key`, instead of `seal_key`."""
@@ -164,9 +165,9 @@ class LedgerSettings(Section):
             yield Fault("url", "it is neither SQLite nor PostgreSQL", "begin with sqlite:/// or postgresql+psycopg://")
         for key in self.read_seal_keys():
             try:
-                Fernet(key)
+                read_key(key)
             except ValueError:
-                yield Fault("seal_key", "it is no Fernet key", "make one with: cirrus-adapter ledger new-key")
+                yield Fault("seal_key", "it is not 32 bytes in base64", "make one with: cirrus-adapter ledger new-key")
 
     def read_url(self) -> str:
         """Return the ledger's address with its credentials."""
@@ -175,7 +176,7 @@ class LedgerSettings(Section):
         return self.url.get_secret_value()
 
     def read_seal_keys(self) -> tuple[str, ...]:
-        """Return the keys for launch links at rest, the one that seals first; empty without any."""
+        """Return the keys for what is stored of people, the one that seals first; empty without any."""
         if self.seal_key_file is not None:
             held = read_secret("ledger.seal_key", self.seal_key_file)
         else:

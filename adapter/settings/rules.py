@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from adapter.domain.mapping import DASHED, IdMapping, Misfit, Unmappable
-from adapter.domain.policy import Drift, Mode, Policy, Relink
+from adapter.domain.policy import Drift, Erasing, Mode, Policy, Relink
 from adapter.domain.steps import Hierarchy
 from adapter.settings.section import Fault, Section
 
@@ -141,6 +141,13 @@ class PolicySettings(Section):
     withdrawal_disables_login: bool = False
     """A student who left the last programme can no longer log in to Cirrus."""
 
+    erase_in_cirrus: Erasing = "delete"
+    """Who deletes the user of a person who is to be erased: `delete` calls Cirrus, whose trash can keeps the user until
+    an administrator purges it; `task` asks a person."""
+
+    erase_overwrites: bool = True
+    """Overwrite name and mail address before the user is deleted, so that the trash can shows none."""
+
     external_attempts: bool = False
     """Send the booking's id as the attempt's id; only with the external attempts workflow switched on in Cirrus."""
 
@@ -197,6 +204,8 @@ class PolicySettings(Section):
             relink=self.relink,
             withdrawal_cancels=self.withdrawal_cancels,
             withdrawal_disables_login=self.withdrawal_disables_login,
+            erase_in_cirrus=self.erase_in_cirrus,
+            erase_overwrites=self.erase_overwrites,
             external_attempts=self.external_attempts,
             retry_first=self.retry_first_s,
             retry_longest=self.retry_longest_s,

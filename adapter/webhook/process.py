@@ -40,6 +40,7 @@ class WebhookApp:
     def start(self) -> None:
         """Listen on both ports; raises what makes a start pointless, and then nothing is running."""
         self._wiring.ledger.check()
+        self._wiring.ledger.check_keys()
         self._wiring.ops.start()
         try:
             self._wiring.webhook.start()

@@ -78,7 +78,7 @@ class PersonMerged(Shape):
 class ErasureRequested(Shape):
     """The person's data are to go, once the results that are outstanding have been told.
 
-    This version waits for them, and then asks a person to do it.
+    Cirrus, the ledger and the dead letters are erased, and `cirrus.person.erased.v1` proves it.
     """
 
     personId: Identifier  # noqa: N815 - the contract's spelling

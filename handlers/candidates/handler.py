@@ -1,6 +1,7 @@
 """The handler of candidates."""
 
 from adapter.domain.handler import Handler
+from adapter.domain.outcomes import PERSON_ERASED
 from adapter.domain.records import CANDIDATE
 from handlers import said
 from handlers.candidates.events import (
@@ -31,6 +32,7 @@ HANDLER = Handler(
         said.CANDIDATE_REJECTED,
         said.TASK_RAISED,
         said.TASK_CLOSED,
+        PERSON_ERASED,
         *said.OF_THE_GUARD,
     ),
     translate=translate,

@@ -37,7 +37,7 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
         return _wanted(aggregate, record, now, policy)
     kept = keeps(aggregate, now, policy)
     if kept is None:
-        return erase(aggregate, record, now)
+        return erase(aggregate, record, now, policy)
     return waiting(_wanted(aggregate, record, now, policy), record, *kept)
 
 

@@ -10,6 +10,7 @@ from adapter.domain.records import Aggregate
 from adapter.domain.steps import ChangeCandidate, CreateCandidate, Profile
 from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Unsure, Verdict
 from adapter.domain.version import utc_text
+from handlers.candidates.erasure import ERASING, learnt
 from handlers.candidates.plan import rejected
 
 KEPT_CHANGES = 10
@@ -22,6 +23,8 @@ def report(aggregate: Aggregate, receipt: Receipt, policy: Policy) -> tuple[Find
     assert record is not None, "a step is only taken for a known candidate"
     known = dict(record.confirmed)
     verdict: Verdict = receipt.verdict
+    if ERASING in known and (after := learnt(known, receipt)) is not None:
+        return (Finding(record.ref, Continues(), confirmed=after, note=_note(receipt)),)
     match verdict:
         case Confirmed():
             return (Finding(record.ref, Continues(), confirmed=_learnt(known, receipt), note=_note(receipt)),)

@@ -89,7 +89,6 @@ def _telling(
         kind,
         f"{member.ref.key}/{part}/{version}/{data['contentHash'][:16]}",
         data,
-        confidential=True,
         subject=data["associationId"],
     )
     event_id = str(outcome.id(tenant))

@@ -89,6 +89,11 @@ def reading_of(member: Record, facet: str) -> Reading | None:
     return Reading(held["notice"], utc_time(held["at"]), held["done"], held["empty"], held["same"], held["failed"])
 
 
+def was_announced(member: Record) -> bool:
+    """Tell whether anybody has ever said that this result is there."""
+    return any(facet.partition(":")[0] == NOTICE for facet in member.facets)
+
+
 def wishes_of(member: Record) -> Iterator[Wish]:
     """Yield what of one result is still to be read."""
     for facet, said in member.facets.items():

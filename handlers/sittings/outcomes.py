@@ -85,7 +85,6 @@ def launch_link(member: Booked, sitting: SittingView, link: str) -> Outcome:
             "personId": member.record.about.key if member.record.about else None,
             "launchUrl": link,
         },
-        confidential=True,
     )
 
 

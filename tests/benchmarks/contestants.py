@@ -9,10 +9,10 @@ from threading import Event
 from types import ModuleType
 
 import orjson
-from cryptography.fernet import Fernet
 
 import handlers
 from adapter.broker import Consumer
+from adapter.ledger.sealing import new_key
 from tests.benchmarks import plain
 from tests.benchmarks.race import Look, Race, race
 from tests.benchmarks.season import TENANT, Season
@@ -143,7 +143,7 @@ url = "{place.amqp_url}"
 
 [ledger]
 url = "{place.postgres_url}"
-seal_key = "{Fernet.generate_key().decode()}"
+seal_key = "{new_key()}"
 
 [observe]
 port = {port}

@@ -184,9 +184,9 @@ def finding(ref: Ref, state: State | None = None, **rest: Any) -> Finding:  # no
     return Finding(ref, Settled() if state is None else state, **rest)
 
 
-def outcome(subject: str, answers: str = "v1", *, kind: str = "cirrus.test.v1", secret: bool = False) -> Outcome:
+def outcome(subject: str, answers: str = "v1", *, kind: str = "cirrus.test.v1") -> Outcome:
     """Return an outcome event."""
-    return Outcome(kind, subject, answers, {"link": "https://cirrus/secret"}, confidential=secret)
+    return Outcome(kind, subject, answers, {"link": "https://cirrus/secret"})
 
 
 def task(ref: Ref, name: str = "look", answers: str = "v1") -> Task:

@@ -173,6 +173,14 @@ def test_who_has_started_is_seen(bench: Bench) -> None:
     assert [attempt.status for attempt in said.content.attempts["c1"]] == ["IN_PROGRESS"]
 
 
+def test_a_deleted_candidate_is_gone_and_asked_again_it_still_is(bench: Bench) -> None:
+    """The trash can shows nobody; deleting who is not there is an answer, not a failure (1.4)."""
+    bench.do(steps.CreateCandidate(ADA, ()))
+    assert bench.do(steps.DeleteCandidate("c1")) == Accepted(Done())
+    assert bench.do(steps.ReadCandidate("c1")) == Accepted(Absent())
+    assert bench.do(steps.DeleteCandidate("c1")) == Accepted(Absent())
+
+
 @pytest.mark.parametrize(
     ("before", "step", "phrase"),
     [

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from adapter.domain.findings import Continues, Document, Settled
 from adapter.domain.notices import Arrival, Named
@@ -14,6 +13,7 @@ from adapter.domain.policy import ResultPolicy
 from adapter.domain.records import RESULT, RESULT_LIST, Record, Ref
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.retention import Retention
+from adapter.ledger.sealing import new_key
 from handlers.results.hear import hear
 from tests.contract.ledger_kit import (
     DATABASES,
@@ -182,7 +182,7 @@ def test_two_workers_do_not_digest_the_same_notice(book: Book) -> None:
 
 def test_notices_and_documents_are_sealed_at_rest(book: Book) -> None:
     """With a key, neither the body of a notice nor a result stands in the database as it is."""
-    key = Fernet.generate_key().decode()
+    key = new_key()
     ledger = book.worker("w1", key)
     arrive(ledger, "Sexam Canna secret")
     digest(ledger)

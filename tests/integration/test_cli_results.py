@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from adapter.domain.answers import Phrase
 from adapter.domain.version import utc_text
+from adapter.ledger.sealing import new_key
 from tests.integration import cli_kit as kit
 from tests.integration.results_past import (
     DAY,
@@ -201,7 +201,7 @@ def test_an_unknown_booking_is_one_line(settings: Path, name: str, line: str) ->
 
 def test_a_sealed_result_without_its_key_is_told_plainly(tmp_path: Path, now: datetime) -> None:
     """With the key it is shown; without, the versions are listed, and the setting is named."""
-    key = f'seal_key = "{Fernet.generate_key().decode()}"\n'
+    key = f'seal_key = "{new_key()}"\n'
     with past_on(tmp_path, f"sqlite:///{tmp_path}/ledger.db", now, ("[observe]", f"{key}[observe]")) as past:
         live(past, now)
         (opened, *_), _ = results(past.file, "show", "ba")

@@ -13,6 +13,7 @@ from kombu import Connection, Queue
 
 from adapter.broker import Topology
 from adapter.cirrus.sandbox import SandboxServer
+from adapter.ledger.migrate import needed
 from tests.integration import cli_kit as kit
 from tests.services import proxy
 from tests.services.processes import wait_until
@@ -99,7 +100,7 @@ def test_a_ledger_that_is_not_migrated_is_refused(tmp_path: Path, amqp_url: str,
     done = kit.command("run", file=file)
     assert done.returncode == 4
     assert error_lines(done) == [
-        "error: the ledger is at migration none, this version needs 0002; run: cirrus-adapter ledger migrate"
+        f"error: the ledger is at migration none, this version needs {needed()}; run: cirrus-adapter ledger migrate"
     ]
 
 

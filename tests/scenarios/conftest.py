@@ -24,7 +24,7 @@ HALF_A_SECOND = 0.5 / 60
 
 Begin = Callable[..., World]
 """Make a world: `policy`, `results` and `tenant` are settings of the first tenant, `others` are tenants beside it,
-`sandbox` are options of the sandbox; without `start` the adapter does not run yet."""
+`sandbox` are options of the sandbox, `seal_key` is the ledger's; without `start` the adapter does not run yet."""
 
 
 @pytest.fixture
@@ -40,13 +40,20 @@ def begin(amqp_url: str, postgres_url: str) -> Iterator[Begin]:
             sandbox: dict[str, Any] | None = None,
             results: dict[str, Any] | None = None,
             recheck_min: float = HALF_A_SECOND,
+            seal_key: str | None = None,
             start: bool = True,
         ) -> World:
             options: dict[str, Any] = {"tokens": TOKENS, "auto_assessments": True} | (sandbox or {})
             server = stack.enter_context(SandboxServer(SandboxOptions(**options)))
             uni = {"name": "uni.example", "token": "token-of-uni", "policy": policy or {}, "results": results or {}}
             tenants = {"uni": uni | (tenant or {})}
-            settings = _settings(amqp_url, postgres_url, server.url, tenants | (others or {}), recheck_min)
+            settings = _settings(
+                amqp_url,
+                {"url": postgres_url, "seal_key": seal_key},
+                server.url,
+                tenants | (others or {}),
+                recheck_min,
+            )
             _prepare(settings)
             sis = Sis(datetime.now(UTC))  # noqa: TID251 - a test's world begins now, as PostgreSQL's clock does
             world = stack.enter_context(
@@ -64,7 +71,7 @@ def world(begin: Begin) -> World:
 
 
 def _settings(
-    amqp_url: str, postgres_url: str, cirrus_url: str, tenants: dict[str, dict[str, Any]], recheck_min: float
+    amqp_url: str, ledger: dict[str, Any], cirrus_url: str, tenants: dict[str, dict[str, Any]], recheck_min: float
 ) -> Settings:
     short = {
         "linger_s": 0.2,
@@ -86,7 +93,7 @@ def _settings(
     settings = Settings.model_validate(
         {
             "broker": {"url": amqp_url, "outcomes_queue": OUTCOMES},
-            "ledger": {"url": postgres_url},
+            "ledger": ledger,
             "observe": {"port": 0},
             "webhook": {"port": free_port()},
             "tenants": given,

@@ -21,7 +21,7 @@ from adapter.cirrus.sandbox import SandboxControl, SandboxServer
 from adapter.flow.process import App
 from adapter.ledger.history import History, TaskRow
 from adapter.ledger.ledger import Ledger
-from adapter.ledger.schema import messages, outbox, removals, work
+from adapter.ledger.schema import messages, metadata, outbox, removals, work
 from adapter.settings import Settings
 from tests.scenarios.sis import Json, Sis
 
@@ -279,6 +279,22 @@ class World:
         with Connection(self._url) as broker, broker.channel() as channel:
             return int(channel.queue_declare(INTAKE, passive=True).message_count)
 
+    def letters(self) -> list[bytes]:
+        """Return the bodies of all dead letters, and leave them where they are."""
+        with Connection(self._url) as broker, broker.channel() as channel:
+            found: list[bytes] = []
+            while (letter := channel.basic_get(DEAD)) is not None:
+                found.append(letter.body if isinstance(letter.body, bytes) else letter.body.encode())
+            return found
+
+    def tables(self) -> dict[str, str]:
+        """Return all that stands in each table of the ledger, as text."""
+        with self._engine.connect() as connection:
+            return {
+                name: "\n".join(_shown(value) for row in connection.execute(sa.select(table)) for value in row)
+                for name, table in metadata.tables.items()
+            }
+
     def _column(self, query: sa.Select[Any]) -> Sequence[Any]:
         with self._engine.connect() as connection:
             return connection.execute(query).scalars().all()
@@ -287,6 +303,10 @@ class World:
         open_tasks = [(task.name, str(task.about)) for task in self.tasks()]
         counts = self.cirrus.tally()
         return f"heard {dict(self.types())}, called {counts['operations']} {counts['statuses']}, tasks {open_tasks}"
+
+
+def _shown(value: object) -> str:
+    return bytes(value).decode(errors="replace") if isinstance(value, bytes | memoryview) else str(value)
 
 
 def _message(event: Json | Raw) -> Message:

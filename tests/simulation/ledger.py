@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from time import monotonic
+from typing import Any
 
 from adapter.domain.ports import Clock
 from adapter.errors import LedgerUnavailable
@@ -40,7 +41,7 @@ class CutDatabase:
         self.trouble = LedgerTrouble()
 
     @contextmanager
-    def transaction(self, operation: str, *, snapshot: bool = False) -> Iterator[Transaction]:
+    def transaction(self, operation: str, **chosen: Any) -> Iterator[Transaction]:
         """Run one transaction, unless the way is cut before it; it may be cut after the commit, too."""
         trouble = self.trouble
         if self._strikes("ledger slow", trouble.slow):
@@ -48,7 +49,7 @@ class CutDatabase:
         away = any(start <= self._scheduler.now < end for start, end in trouble.away)
         if away or self._strikes("ledger before", trouble.before):
             raise LedgerUnavailable(f"{operation}: cut off before")
-        with self._database.transaction(operation, snapshot=snapshot) as tx:
+        with self._database.transaction(operation, **chosen) as tx:
             yield tx
         if self._strikes("ledger after", trouble.after):
             raise LedgerUnavailable(f"{operation}: cut off after the commit")

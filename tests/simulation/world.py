@@ -307,6 +307,7 @@ def settings_of(choices: Choices) -> Settings:
                     "calls_per_second": choices.rate,
                     "concurrency": CONCURRENCY,
                     "mapping": {"default_hierarchy": {"id": "ROOT", "name": "All"}},
+                    "guard": {"delay_s": 0},
                     "policy": {
                         "modes": {"*": choices.mode},
                         "batch_size": choices.batch,

@@ -44,6 +44,7 @@ ALL_STEPS: tuple[steps.Step, ...] = (
     steps.ActivateSchedule("S-1"),
     steps.DeleteSchedule("S-1"),
     steps.ReadResults("c1", "S-1", None, Need.FIRST),
+    steps.DeleteCandidate("c1"),
 )
 
 

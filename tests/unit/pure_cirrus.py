@@ -28,6 +28,7 @@ from adapter.domain.steps import (
     ChangeCandidate,
     ChangeSchedule,
     CreateCandidate,
+    DeleteCandidate,
     DeleteSchedule,
     DraftSchedule,
     ListCandidates,
@@ -104,7 +105,7 @@ class PureCirrus:
         match step:
             case ReadResults():
                 return self._published(step)
-            case ReadCandidate() | CreateCandidate() | ChangeCandidate():
+            case ReadCandidate() | CreateCandidate() | ChangeCandidate() | DeleteCandidate():
                 return self._user(step)
             case PublishSchedule(schedule=schedule, seats=seats):
                 return self._publish(schedule, seats)
@@ -143,11 +144,13 @@ class PureCirrus:
         )
         return ResultsSeen(shown, {"CandidateExtId": step.candidate_id})
 
-    def _user(self, step: ReadCandidate | CreateCandidate | ChangeCandidate) -> Content | Refused:
+    def _user(self, step: ReadCandidate | CreateCandidate | ChangeCandidate | DeleteCandidate) -> Content | Refused:
         match step:
             case ReadCandidate(external_id=external_id):
                 user = self.users.get(external_id)
                 return Absent() if user is None else _seen(user)
+            case DeleteCandidate(external_id=external_id):
+                return Absent() if self.users.pop(external_id, None) is None else Done()
             case CreateCandidate(profile=profile):
                 if profile.external_id in self.users:
                     return refused(Phrase.ALREADY_EXISTS)

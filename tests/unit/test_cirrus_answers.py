@@ -286,6 +286,8 @@ def test_unlisting_counts_everybody_who_is_not_there_any_more() -> None:
     [
         (ACTIVATE, OK, 200),
         (steps.DeleteSchedule("S-1"), OK, 200),
+        (steps.DeleteCandidate("c1"), OK, 200),
+        (steps.DeleteCandidate("c1"), b"", 204),
         (ALL_STEPS[1], e1("c1"), 201),
         (ALL_STEPS[1], b"", 201),
         (ALL_STEPS[2], b"", 204),

@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 
 from adapter.domain.answers import Phrase, ResultSeen
+from adapter.domain.findings import Erases
 from adapter.domain.guard import Kept, told_discarded, told_held
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
+from adapter.domain.proof import prove
 from adapter.domain.steps import CreateCandidate
 from handlers.shapes import OUTCOMES
 from tests.unit.builders import (
@@ -17,6 +19,7 @@ from tests.unit.builders import (
     booking_cancelled,
     changes,
     enrolled,
+    erasure_requested,
     exam_cancelled,
     scheduled,
 )
@@ -70,6 +73,16 @@ def everything_told() -> list[Outcome]:
     (ended,) = changes(booking_cancelled("1", "1", minute=5))
     kept = Kept(ended, "sis.exam.booking-cancelled.v1", ("o1",), plain.now, plain.now)
     told += [told_held(kept, "1f3a9c02", "30 of 40"), told_discarded(kept, "1f3a9c02", "a wrong import")]
+
+    leaving = Office()
+    leaving.hear(enrolled("1"), erasure_requested("1", minute=9))
+    leaving.work(leaving.now + timedelta(hours=2))
+    told += leaving.said.values()
+    erases = next(
+        finding.state for plan in leaving.plans for finding in plan.findings if isinstance(finding.state, Erases)
+    )
+    rows = dict.fromkeys(("records", "outbox", "messages", "journal", "tasks", "documents", "notices", "removals"), 1)
+    told.append(prove(erases.proof, rows, letters=1, searched=False))
     return told
 
 

@@ -28,7 +28,7 @@ def test_ids_never_change() -> None:
 
 def test_what_an_outcome_holds_is_not_part_of_its_id() -> None:
     """Saying the same thing of the same version again is the same event, whatever the words."""
-    other = Outcome(OUTCOME.type, OUTCOME.subject, OUTCOME.answers, {"changed": True}, cause="e2", confidential=True)
+    other = Outcome(OUTCOME.type, OUTCOME.subject, OUTCOME.answers, {"changed": True}, cause="e2")
     assert OUTCOME.id("uni.example") == other.id("uni.example")
 
 

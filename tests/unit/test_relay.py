@@ -7,7 +7,6 @@ from time import monotonic
 
 import pytest
 import sqlalchemy as sa
-from cryptography.fernet import Fernet
 
 from adapter.broker import Message
 from adapter.domain.findings import Finding, Settled
@@ -17,10 +16,9 @@ from adapter.flow import publish
 from adapter.flow.leases import LEASE
 from adapter.flow.publish import CONTENT_TYPE, Relay
 from adapter.ledger.outbox import STEP_BACK
+from adapter.ledger.sealing import new_key
 from tests.contract.broker_kit import broker_at
 from tests.unit.flow_kit import NOW, PATIENCE, POLICY, ROOT, TENANT, Desk, Printer, Unhurried, desk_at
-
-KEY = Fernet.generate_key().decode()
 
 
 @pytest.fixture
@@ -30,12 +28,12 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield lent
 
 
-def tell(desk: Desk, *subjects: str, secret: bool = False) -> None:
+def tell(desk: Desk, *subjects: str) -> None:
     """Put an outcome about each subject into the outbox."""
     desk.say(len(desk.ledger.explain(ROOT.key)) and int(desk.clock.now.timestamp()))
     [claim] = desk.ledger.claim(TENANT, 1, LEASE)
     aggregate, _ = desk.ledger.load(claim)
-    outcomes = tuple(Outcome("cirrus.note.v1", key, "v1", {}, cause="e1", confidential=secret) for key in subjects)
+    outcomes = tuple(Outcome("cirrus.note.v1", key, "v1", {}, cause="e1") for key in subjects)
     desk.ledger.record(claim, aggregate, [Finding(ROOT, Settled(), outcomes=outcomes)], POLICY, LEASE)
     desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=POLICY.linger)
     desk.ledger.let_go(claim)
@@ -133,12 +131,13 @@ def test_a_refused_batch_is_published_one_by_one(desk: Desk) -> None:
 
 def test_an_event_under_a_lost_key_keeps_in_no_other(desk: Desk) -> None:
     """It stays in the outbox with its reason until the key is there again."""
-    sealed = Desk.worker(desk, "w1", KEY)
-    plain, desk.ledger = desk.ledger, sealed
-    tell(desk, "b1", secret=True)
-    desk.ledger = plain
+    former, newest = new_key(), new_key()
+    desk.ledger = desk.worker("w1", former)
+    tell(desk, "b1")
+    desk.ledger = desk.worker("w1", newest, former)
     desk.clock.advance(1)
     tell(desk, "b2")
+    desk.ledger = desk.worker("w1", newest)
     printer = Printer()
     assert relay(desk, printer).publish_batch()
     assert (subjects(printer.printed), pending(desk)) == (["b2"], 1)
@@ -146,7 +145,7 @@ def test_an_event_under_a_lost_key_keeps_in_no_other(desk: Desk) -> None:
         assert (
             tx.connection.execute(sa.text("SELECT failure FROM outbox WHERE subject = 'b1'")).scalar_one() == "sealed"
         )
-    desk.ledger = sealed
+    desk.ledger = desk.worker("w1", newest, former)
     desk.clock.advance(STEP_BACK.total_seconds())
     assert relay(desk, printer).publish_batch()
     assert subjects(printer.printed) == ["b2", "b1"]

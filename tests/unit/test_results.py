@@ -22,7 +22,6 @@ def test_an_announced_result_is_read_and_told() -> None:
     office.work(until=office.now + HOUR)
     assert [ReadResults("sa", "o1", None, Need.FIRST)] == readings(office)
     (told,) = office.told("result.published", "ba")
-    assert told.confidential
     assert told.data == {
         "associationId": "ba",
         "offeringId": "o1",

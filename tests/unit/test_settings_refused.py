@@ -46,7 +46,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             "[ledger]\nseal_key = 'short'",
-            "ledger.seal_key: it is no Fernet key; make one with: cirrus-adapter ledger new-key",
+            "ledger.seal_key: it is not 32 bytes in base64; make one with: cirrus-adapter ledger new-key",
         ),
         (
             "[ledger]\nseal_key_file = 'nowhere'",

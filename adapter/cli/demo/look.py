@@ -170,7 +170,7 @@ def _held(stage: Stage) -> Held:
     tasks = tuple(stage.ledger.tasks())
     with stage.database.transaction("demo") as tx:
         query = sa.select(records).where(records.c.kind == BOOKING).order_by(records.c.key)
-        bookings = tuple(read_record(row) for row in tx.connection.execute(query).mappings())
+        bookings = tuple(read_record(tx, row) for row in tx.connection.execute(query).mappings())
         open_states = (Status.DUE.value, Status.WAITING.value)
         return Held(
             bookings=bookings,
