@@ -23,7 +23,7 @@ from tests.unit.cirrus_stage import ADA, GROUP, SITTING
 
 DIALECT = Dialect(external_attempts=True)
 LONGEST_LOOKED_AT = 100_000
-"""Characters of an id that is put into a path though it is never sent: to read it back takes a hundred times the room."""
+"""Characters of an id that is put into a path though it is never sent; to read it back takes much room."""
 
 
 def _steps(name: str) -> Iterator[steps.Step]:
