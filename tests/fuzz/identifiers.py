@@ -22,6 +22,8 @@ from tests.fuzz.promises import Feed, Surface, joined, parts, promise
 from tests.unit.cirrus_stage import ADA, GROUP, SITTING
 
 DIALECT = Dialect(external_attempts=True)
+LONGEST_LOOKED_AT = 100_000
+"""Characters of an id that is put into a path though it is never sent; to read it back takes much room."""
 
 
 def _steps(name: str) -> Iterator[steps.Step]:
@@ -67,7 +69,7 @@ def _identified(given: bytes) -> str:
         promise(fits, f"{type(step).__name__} would be sent with an id that does not fit")
         for template in paths.routes[call.operation].templates:
             _addressed(template, call)
-    if not fits:
+    if not fits and len(name) < LONGEST_LOOKED_AT:
         for operation in ("read_candidate", "list_candidates"):
             _filled(DOCUMENTED[operation].template, name)
     return "sent" if fits else "refused"

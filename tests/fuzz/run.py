@@ -156,10 +156,10 @@ def told(error: BaseException) -> str:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Raise `Broken` in the middle of what takes too long."""
+    """Raise `Broken` in the middle of what takes too long; whoever else has set an alarm gets it back."""
     previous = {each: signal.signal(each, _hung) for each in (signal.SIGPROF, signal.SIGALRM)}
     signal.setitimer(signal.ITIMER_PROF, LONGEST)
-    signal.setitimer(signal.ITIMER_REAL, WAITING)
+    alarm = signal.setitimer(signal.ITIMER_REAL, WAITING)
     try:
         yield
     finally:
@@ -167,6 +167,7 @@ def watched() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for each, handler in previous.items():
             signal.signal(each, handler)
+        signal.setitimer(signal.ITIMER_REAL, *alarm)
 
 
 def _hung(number: int, _frame: FrameType | None) -> None:

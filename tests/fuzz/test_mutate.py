@@ -1,7 +1,9 @@
 """The mutator: the same chances make the same input, and what it makes is hostile in more ways than one."""
 
 import gzip
+import signal
 from collections import Counter
+from itertools import count
 from random import Random
 
 import orjson
@@ -10,16 +12,16 @@ import pytest
 from tests.fuzz import nasties
 from tests.fuzz.mutate import mutated
 from tests.fuzz.promises import CANARY, Broken, parts, promise, unquoted
-from tests.fuzz.run import told
+from tests.fuzz.run import told, watched
 from tests.fuzz.surfaces import SURFACES
 
 SEEDS = SURFACES["message"].seeds
 
 
-def made(seed: int, count: int) -> list[bytes]:
+def made(seed: int, number: int) -> list[bytes]:
     """Return so many inputs."""
     chances = Random(seed)
-    return [mutated(SEEDS, chances) for _ in range(count)]
+    return [mutated(SEEDS, chances) for _ in range(number)]
 
 
 def test_the_same_seed_makes_the_same_inputs() -> None:
@@ -53,6 +55,16 @@ def test_a_broken_promise_is_told() -> None:
     with pytest.raises(Broken, match="no end") as caught:
         promise((), "no end")
     assert told(caught.value).startswith("Broken at promises.py:")
+
+
+def test_an_input_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What computes for ever is told as a broken promise, and an alarm that was set before is set again."""
+    monkeypatch.setattr("tests.fuzz.run.LONGEST", 0.05)
+    before = signal.getitimer(signal.ITIMER_REAL)[0]
+    with pytest.raises(Broken, match="hung"), watched():
+        for _ in count():
+            pass
+    assert (signal.getitimer(signal.ITIMER_REAL)[0] > 0) is (before > 0)
 
 
 def _is_json(text: bytes) -> bool:

@@ -221,6 +221,13 @@ def test_ids_in_brackets_are_what_a_remark_is_about() -> None:
     assert (remark.phrase, remark.about) == (Phrase.NOT_FOUND, ("already-activated", "c1"))
 
 
+def test_a_text_about_many_people_is_read_to_its_end() -> None:
+    """As many as a call names at most, with the longest ids: each is known, and so is what is said of them."""
+    names = tuple(f"{number:060d}" for number in range(500))
+    remark = read_remark(f"Users {', '.join(f'[{name}]' for name in names)} are not found")
+    assert (remark.phrase, remark.about) == (Phrase.USER_NOT_FOUND, names)
+
+
 def test_a_number_that_says_nothing_leaves_the_word_to_the_text() -> None:
     """102 is "unknown error": its text may know more."""
     assert read_remark("User [c1] is in the trash can", 102).phrase is Phrase.IN_TRASH
