@@ -86,7 +86,12 @@ class Builder:
         nudge = _nudging(convergers)
         guard = self._guard(nudge, relay)
         intake = self._intake(_nudging((*convergers, guard)))
-        erasures = self._erasures(relay)
+        taking = (
+            self._loop("intake", intake.turn, stops.intake),
+            self._notices(nudge),
+            self._loop("guard", guard.turn, stops.intake),
+        )
+        converging = (*(self._loop("converge", c.turn, stops.converge) for c in convergers), self._erasures(relay))
         webhook = self._webhook()
         # A paused intake has no connection because it wants none; the receiver of notices must not suffer for it.
         checks = {
@@ -104,15 +109,8 @@ class Builder:
             webhook=webhook,
             ops=self._ops(checks, notes={"intake": lambda: intake.paused}),
             loops=(
-                (
-                    stops.intake,
-                    (
-                        self._loop("intake", intake.turn, stops.intake),
-                        self._notices(nudge),
-                        self._loop("guard", guard.turn, stops.intake),
-                    ),
-                ),
-                (stops.converge, (*(self._loop("converge", c.turn, stops.converge) for c in convergers), erasures)),
+                (stops.intake, taking),
+                (stops.converge, converging),
                 (stops.publish, (self._loop("publish", relay.turn, stops.publish),)),
                 (stops.last, self._last_loops()),
             ),

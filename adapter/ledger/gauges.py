@@ -87,13 +87,13 @@ def count(tx: Transaction, tenants: tuple[str, ...]) -> Counts:
 
 def _drift(tx: Transaction, tenants: tuple[str, ...]) -> dict[tuple[str, ...], int]:
     """Count what differs in the sittings that wait for a person's decision; the index of what is open finds them."""
-    handed = sa.select(records.c.tenant, records.c.confirmed).where(
+    handed = sa.select(records.c.tenant, records.c.kind, records.c.key, records.c.confirmed).where(
         among(records.c.tenant, tenants), records.c.kind == SITTING, records.c.status == Status.MANUAL.value
     )
     counts: dict[tuple[str, ...], int] = {(tenant, SITTING): 0 for tenant in tenants}
-    for tenant, known in tx.connection.execute(handed):
-        told: Mapping[str, list[Any]] = known.get("drift") or {}
-        counts[tenant, SITTING] += sum(len(items) for items in told.values())
+    for row in tx.connection.execute(handed).mappings():
+        told: Mapping[str, list[Any]] = read_confirmed(tx, row).get("drift") or {}
+        counts[row["tenant"], SITTING] += sum(len(items) for items in told.values())
     return counts
 
 

@@ -69,12 +69,55 @@ class LabelledGauge(Labelled[Gauge]):
             child.set(current.get(child, 0.0))
 
 
-class Metrics:
+class _Families:
+    """Metrics as one collector, in the order in which they are made."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        registry.register(self)
+        self._entries: list[tuple[c.Entry, Counter | Gauge | Histogram]] = []
+        self._known: dict[str, frozenset[str]] = {}
+
+    def entries(self) -> Iterator[c.Entry]:
+        """Yield the catalogue entries in the order in which they are exported."""
+        return (entry for entry, _ in self._entries)
+
+    def collect(self) -> Iterator[MetricFamily]:
+        """Yield every family for the registry, without the `_created` series.
+
+        They double the number of series, and the library's own switch is global to the process.
+        """
+        for _, metric in self._entries:
+            for family in metric.collect():
+                family.samples = [s for s in family.samples if not s.name.endswith("_created")]
+                yield family
+
+    def _counter(self, entry: c.Entry) -> Labelled[Counter]:
+        return Labelled(self._plain_counter(entry), entry.labels, self._known)
+
+    def _plain_counter(self, entry: c.Entry) -> Counter:
+        counter = Counter(c.PREFIX + entry.name, entry.help, entry.labels, registry=None)
+        self._entries.append((entry, counter))
+        return counter
+
+    def _histogram(self, entry: c.Entry) -> Labelled[Histogram]:
+        histogram = Histogram(c.PREFIX + entry.name, entry.help, entry.labels, registry=None, buckets=entry.buckets)
+        self._entries.append((entry, histogram))
+        return Labelled(histogram, entry.labels, self._known)
+
+    def _gauge(self, entry: c.Entry) -> LabelledGauge:
+        return LabelledGauge(self._plain_gauge(entry), entry.labels, self._known)
+
+    def _plain_gauge(self, entry: c.Entry) -> Gauge:
+        gauge = Gauge(c.PREFIX + entry.name, entry.help, entry.labels, registry=None)
+        self._entries.append((entry, gauge))
+        return gauge
+
+
+class Metrics(_Families):
     """All metrics, registered with `registry` as one collector."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._entries: list[tuple[c.Entry, Counter | Gauge | Histogram]] = []
-        self._known: dict[str, frozenset[str]] = {}
+        super().__init__(registry)
         self.messages_received = self._counter(c.MESSAGES_RECEIVED)
         self.messages_handled = self._counter(c.MESSAGES_HANDLED)
         self.message_age = self._histogram(c.MESSAGE_AGE)
@@ -114,7 +157,6 @@ class Metrics:
         self.consumer_watchdog = self._plain_counter(c.CONSUMER_WATCHDOG)
         self.loop_heartbeat = self._gauge(c.LOOP_HEARTBEAT)
         self.build_info = self._gauge(c.BUILD_INFO)
-        registry.register(self)
 
     def expect(
         self,
@@ -140,18 +182,9 @@ class Metrics:
         self.message_age.expect(received)
         self.desired_age.expect(kinds)
         self.work_due.expect(kinds)
-        self.bookings_unconfirmed.expect(tenants, c.HORIZONS)
-        self.next_unconfirmed_exam.expect(tenants)
         self.verdicts.expect(kinds, c.VERDICTS)
-        self.cirrus_tenant_halted.expect(tenants, c.HALT_REASONS)
-        self.cirrus_circuit_state.expect(tenants, c.CIRCUIT_STATES)
-        self.retries_delayed.expect(tenants)
-        self.drift_items.expect(tenants, c.DRIFTING)
+        self._expect_tenants(tenants)
         self.drift_check.expect(c.DRIFTING)
-        self.cirrus_allowance_remaining.expect(tenants, c.ALLOWANCES)
-        self.holds_open.expect(tenants)
-        self.results_overdue.expect(tenants)
-        self.results_deletion.expect(tenants)
         self.notices.expect(c.NOTICE_OUTCOMES)
         self.webhook_requests.expect(c.WEBHOOK_STATUSES)
         self.outcomes_published.expect(outcomes)
@@ -162,40 +195,17 @@ class Metrics:
         self.broker_connected.expect(c.BROKER_LOOPS)
         self.broker_reconnects.expect(c.BROKER_LOOPS)
 
-    def entries(self) -> Iterator[c.Entry]:
-        """Yield the catalogue entries in the order in which they are exported."""
-        return (entry for entry, _ in self._entries)
-
-    def collect(self) -> Iterator[MetricFamily]:
-        """Yield every family for the registry, without the `_created` series.
-
-        They double the number of series, and the library's own switch is global to the process.
-        """
-        for _, metric in self._entries:
-            for family in metric.collect():
-                family.samples = [s for s in family.samples if not s.name.endswith("_created")]
-                yield family
-
-    def _counter(self, entry: c.Entry) -> Labelled[Counter]:
-        return Labelled(self._plain_counter(entry), entry.labels, self._known)
-
-    def _plain_counter(self, entry: c.Entry) -> Counter:
-        counter = Counter(c.PREFIX + entry.name, entry.help, entry.labels, registry=None)
-        self._entries.append((entry, counter))
-        return counter
-
-    def _histogram(self, entry: c.Entry) -> Labelled[Histogram]:
-        histogram = Histogram(c.PREFIX + entry.name, entry.help, entry.labels, registry=None, buckets=entry.buckets)
-        self._entries.append((entry, histogram))
-        return Labelled(histogram, entry.labels, self._known)
-
-    def _gauge(self, entry: c.Entry) -> LabelledGauge:
-        return LabelledGauge(self._plain_gauge(entry), entry.labels, self._known)
-
-    def _plain_gauge(self, entry: c.Entry) -> Gauge:
-        gauge = Gauge(c.PREFIX + entry.name, entry.help, entry.labels, registry=None)
-        self._entries.append((entry, gauge))
-        return gauge
+    def _expect_tenants(self, tenants: tuple[str, ...]) -> None:
+        self.bookings_unconfirmed.expect(tenants, c.HORIZONS)
+        self.next_unconfirmed_exam.expect(tenants)
+        self.cirrus_tenant_halted.expect(tenants, c.HALT_REASONS)
+        self.cirrus_circuit_state.expect(tenants, c.CIRCUIT_STATES)
+        self.retries_delayed.expect(tenants)
+        self.drift_items.expect(tenants, c.DRIFTING)
+        self.cirrus_allowance_remaining.expect(tenants, c.ALLOWANCES)
+        self.holds_open.expect(tenants)
+        self.results_overdue.expect(tenants)
+        self.results_deletion.expect(tenants)
 
 
 def catalogue() -> Iterator[tuple[str, str, tuple[str, ...], str]]:

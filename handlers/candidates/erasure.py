@@ -133,10 +133,15 @@ def _by_hand(aggregate: Aggregate, record: Record, now: datetime) -> Plan:
 
 def _everywhere(aggregate: Aggregate, record: Record, now: datetime, state: str) -> Plan:
     """Have all erased that is known here; of a user in the trash can, a reminder is left."""
-    mine = [task for task in aggregate.tasks if task.name == ERASE_PERSON]
+    mine = [task for task in aggregate.tasks if task.ref == record.ref]
+    by_hand = any(task.name == ERASE_PERSON for task in mine)
     told = [said.closed(record, task.ref, task.id, task.name) for task in mine]
     progress: Mapping[str, Any] = record.confirmed.get(ERASING, {})
-    cirrus: dict[str, Any] = {"state": DELETED_BY_HAND if mine else state, "nameOverwritten": None, "purgeFrom": None}
+    cirrus: dict[str, Any] = {
+        "state": DELETED_BY_HAND if by_hand else state,
+        "nameOverwritten": None,
+        "purgeFrom": None,
+    }
     purge = None
     if cirrus["state"] == DELETED:
         cirrus |= {"nameOverwritten": progress.get("overwritten", False), "purgeFrom": utc_text(now + QUARANTINE)}

@@ -35,6 +35,7 @@ from adapter.ledger.intake import Incoming
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.migrate import migrate
 from adapter.ledger.sealing import Seal
+from adapter.ledger.work import Claim
 from adapter.observe.metrics import Metrics
 from tests.contract.ledger_kit import MovedClock
 
@@ -310,6 +311,19 @@ def scripted(*plans: Plan, report: Callable[[StepReceipt], tuple[Finding, ...]] 
         return report(receipt)
 
     return replace(HANDLER, plan=plan, report=reporting)
+
+
+def claimed(desk: Desk) -> Claim:
+    """Claim the sitting."""
+    [claim] = desk.ledger.claim(TENANT, 10, LEASE)
+    return claim
+
+
+def run_pass(running: Office, *, probe: bool = False) -> None:
+    """Make one pass over what is due."""
+    claim = claimed(running.desk)
+    running.passes.run(claim, probe=probe)
+    running.desk.ledger.let_go(claim)
 
 
 def learnt(**confirmed: object) -> Finding:

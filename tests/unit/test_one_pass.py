@@ -9,9 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapter.domain.answers import (
-    Accepted,
     Answer,
-    Done,
     Failing,
     Forbidden,
     Garbled,
@@ -34,7 +32,6 @@ from adapter.errors import LeaseLost, LedgerUnavailable
 from adapter.flow.gate import OUTAGE_AFTER, Gate, Permit
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import MOST_ROUNDS
-from adapter.ledger.work import Claim
 from tests.unit.flow_kit import (
     HANDLER,
     NOW,
@@ -42,12 +39,13 @@ from tests.unit.flow_kit import (
     ROOT,
     TENANT,
     Desk,
-    Office,
+    claimed,
     desk_at,
     due_in,
     learnt,
     office,
     read,
+    run_pass,
     scripted,
 )
 
@@ -66,19 +64,6 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield lent
 
 
-def claimed(desk: Desk) -> Claim:
-    """Claim the sitting."""
-    [claim] = desk.ledger.claim(TENANT, 10, LEASE)
-    return claim
-
-
-def run(running: Office) -> None:
-    """Make one pass over what is due."""
-    claim = claimed(running.desk)
-    running.passes.run(claim)
-    running.desk.ledger.let_go(claim)
-
-
 def attempts(desk: Desk) -> int:
     """Return how often the work has been tried."""
     with desk.database.transaction("test") as tx:
@@ -90,7 +75,7 @@ def test_a_plan_without_steps_ends_the_pass(desk: Desk) -> None:
     later = NOW + timedelta(hours=3)
     settled = Finding(ROOT, Settled(), outcomes=(OUTCOME,))
     running = office(desk, scripted(Plan(findings=(settled,), look_again=later)))
-    run(running)
+    run_pass(running)
     assert (running.exam.performed, due_in(desk), len(running.told)) == ([], 3 * 3600, 1)
     assert len(desk.ledger.claim_outbox(10, LEASE)) == 1
 
@@ -98,7 +83,7 @@ def test_a_plan_without_steps_ends_the_pass(desk: Desk) -> None:
 def test_nothing_is_told_when_nothing_was_said(desk: Desk) -> None:
     """The publisher is nudged for outcomes only."""
     running = office(desk, scripted(Plan(findings=(Finding(ROOT, Settled()),))))
-    run(running)
+    run_pass(running)
     assert (running.told, due_in(desk)) == ([], None)
 
 
@@ -116,7 +101,7 @@ def test_confirmed_steps_follow_each_other(desk: Desk) -> None:
         return (learnt(last=receipt.step.external_id),)  # type: ignore[union-attr]
 
     running = office(desk, replace(HANDLER, plan=plan, report=report))
-    run(running)
+    run_pass(running)
     assert (running.exam.performed, seen) == ([read("1"), read("2")], [None, "2"])
     [history] = desk.ledger.explain(ROOT.key)
     assert history.record.confirmed == {"last": "2"}
@@ -133,9 +118,9 @@ def test_a_plan_that_needs_every_member_is_made_with_all_of_them(desk: Desk) -> 
         return Plan() if running.exam.performed else Plan(steps=(read(),), whole=True)
 
     running = office(desk, replace(HANDLER, plan=plan))
-    run(running)
+    run_pass(running)
     desk.clock.advance(3600)
-    run(running)
+    run_pass(running)
     assert (seen, running.exam.performed) == ([True, False, True, True], [read()])
     (read_at,) = [
         sample.value for family in desk.metrics.drift_check.of("sitting").collect() for sample in family.samples
@@ -153,7 +138,7 @@ def test_a_refusal_is_planned_around(desk: Desk, answer: Answer, step: Step, ver
     handler = scripted(steps, Plan(), report=lambda receipt: verdicts.append(receipt.verdict) or (learnt(no=True),))  # type: ignore[func-returns-value]
     running = office(desk, handler)
     running.exam.answers = [answer]
-    run(running)
+    run_pass(running)
     assert running.exam.performed == [step]
     assert [type(one) for one in verdicts] == [verdict]
     assert (due_in(desk), attempts(desk)) == (None, 0)
@@ -181,7 +166,7 @@ def test_what_did_not_work_is_tried_later(desk: Desk, answer: Answer, step: Step
     )
     running = office(desk, handler)
     running.exam.answers = [answer]
-    run(running)
+    run_pass(running)
     assert [type(one) for one in verdicts] == [kind]
     assert (due_in(desk), attempts(desk)) == (POLICY.retry_first, 1)
     [history] = desk.ledger.explain(ROOT.key)
@@ -193,12 +178,12 @@ def test_pauses_grow_with_the_attempts(desk: Desk) -> None:
     running = office(desk, scripted(Plan(steps=(WRITE,))))
     for attempt, pause in enumerate((1.0, 2.0, 4.0, 8.0)):
         running.exam.answers = [Unreachable()]
-        run(running)
+        run_pass(running)
         assert (due_in(desk), attempts(desk)) == (pause, attempt + 1)
         running.gate.answered()
         desk.clock.advance(pause)
     other = office(desk, scripted(Plan()))
-    run(other)
+    run_pass(other)
     assert attempts(desk) == 0
 
 
@@ -216,7 +201,7 @@ def test_a_stale_view_is_read_again_at_once(desk: Desk) -> None:
     """Cirrus is not as we believed: that needs another plan, no pause."""
     running = office(desk, scripted(Plan(steps=(WRITE,)), Plan(steps=(read(),)), Plan()))
     running.exam.answers = [STALE]
-    run(running)
+    run_pass(running)
     assert (running.exam.performed, due_in(desk)) == ([WRITE, read()], None)
 
 
@@ -229,7 +214,7 @@ def test_a_halt_leaves_the_work_due_and_closes_the_gate(desk: Desk) -> None:
     )
     running = office(desk, handler)
     running.exam.answers = [Forbidden(401)]
-    run(running)
+    run_pass(running)
     assert running.exam.performed == [WRITE]
     assert verdicts == [Halt("auth", POLICY.halt_probe)]
     assert (due_in(desk), attempts(desk), running.halts, running.gate.allows(5).claims) == (0, 0, ["auth"], 0)
@@ -241,7 +226,7 @@ def test_a_gate_that_closes_stops_the_passes_under_way(desk: Desk) -> None:
     running = office(desk, handler)
     running.exam.meanwhile = lambda _step: running.gate.halt("auth", 30)
     running.exam.answers = [Unsendable("a", "too long")]
-    run(running)
+    run_pass(running)
     assert (running.exam.performed, due_in(desk), attempts(desk)) == ([read("1")], 0, 0)
 
 
@@ -250,7 +235,7 @@ def test_several_failures_are_an_outage(desk: Desk) -> None:
     running = office(desk, scripted(Plan(steps=(read(),))))
     for _ in range(OUTAGE_AFTER):
         running.exam.answers = [Failing(503)]
-        run(running)
+        run_pass(running)
         desk.clock.advance(3600)
     assert running.halts == ["outage"]
     assert running.gate.allows(5).claims == 0
@@ -283,7 +268,7 @@ def test_beside_a_probe_no_other_pass_calls(desk: Desk) -> None:
     running = office(desk, scripted(Plan(steps=(read("1"),))))
     running.gate.halt("auth", 0.0)
     assert running.gate.allows(5).probe
-    run(running)
+    run_pass(running)
     assert (running.exam.performed, due_in(desk), attempts(desk)) == ([], 0, 0)
 
 
@@ -292,7 +277,7 @@ def test_what_was_never_sent_says_nothing_of_cirrus(desk: Desk) -> None:
     running = office(desk, scripted(Plan(steps=(read(),))))
     for _ in range(OUTAGE_AFTER - 1):
         running.exam.answers = [Failing(503)]
-        run(running)
+        run_pass(running)
         desk.clock.advance(3600)
     unsendable = office(desk, scripted(Plan(steps=(read(),)), Plan()))
     unsendable.exam.answers = [Unsendable("a", "too long")]
@@ -305,7 +290,7 @@ def test_a_request_to_slow_down_holds_every_call(desk: Desk) -> None:
     """Retry-After moves the pacer of the tenant, and the work is due after it."""
     running = office(desk, scripted(Plan(steps=(read(),))))
     running.exam.answers = [Throttled(45.0)]
-    run(running)
+    run_pass(running)
     assert due_in(desk) == 45.0
     waited: list[float] = []
     running.passes.tenancy.pacer.take(waited.append)
@@ -315,7 +300,7 @@ def test_a_request_to_slow_down_holds_every_call(desk: Desk) -> None:
 def test_a_plan_that_never_rests_is_bounded(desk: Desk) -> None:
     """A mistake that does not see what its own calls have done ends in a long pause, not in endless calls."""
     running = office(desk, scripted(Plan(steps=(read(),))))
-    run(running)
+    run_pass(running)
     assert len(running.exam.performed) == MOST_ROUNDS
     assert (due_in(desk), attempts(desk)) == (POLICY.retry_longest, 1)
 
@@ -324,7 +309,7 @@ def test_a_stop_ends_the_pass_between_two_steps(desk: Desk) -> None:
     """The call under way is finished and recorded, and the rest is due at once for whoever comes next."""
     running = office(desk, scripted(Plan(steps=(read("1"), read("2"))), report=lambda _receipt: (learnt(done=1),)))
     running.exam.meanwhile = lambda _step: running.stop.set()
-    run(running)
+    run_pass(running)
     assert (running.exam.performed, due_in(desk), attempts(desk)) == ([read("1")], 0, 0)
     assert desk.ledger.explain(ROOT.key)[0].record.confirmed == {"done": 1}
 
@@ -333,7 +318,7 @@ def test_a_stop_while_waiting_for_a_turn_makes_no_call(desk: Desk) -> None:
     """Who waits for the pacer is woken by the stop, and does not rush the call."""
     running = office(desk, scripted(Plan(steps=(read("1"), read("2")))), rate=0.001)
     running.exam.meanwhile = lambda _step: running.stop.set()
-    run(running)
+    run_pass(running)
     assert running.exam.performed == [read("1")]
 
 
@@ -347,7 +332,7 @@ def test_the_next_pass_is_told_of_the_doubt(desk: Desk) -> None:
 
     desk.ledger.let_go(claimed(desk))
     desk.clock.advance(LEASE.total_seconds())
-    run(office(desk, replace(HANDLER, plan=plan)))
+    run_pass(office(desk, replace(HANDLER, plan=plan)))
     assert doubts == [True, False]
 
 
@@ -379,38 +364,3 @@ def test_a_ledger_that_is_away_ends_the_pass(desk: Desk) -> None:
     desk.ledger.let_go(claim)
     desk.clock.advance(LEASE.total_seconds())
     assert claimed(desk).unsure
-
-
-def test_a_receipt_is_dated_at_the_cautious_end(desk: Desk) -> None:
-    """What was read is as old as the question, what was written as young as the answer, in the ledger's time."""
-    seconds = iter(range(0, 1000, 10))
-    dated: dict[Step, datetime] = {}
-    handler = scripted(
-        Plan(steps=(read(), WRITE)), Plan(), report=lambda receipt: dated.update({receipt.step: receipt.at}) or ()
-    )
-    running = office(desk, handler)
-    asked: dict[Step, float] = {}
-    clock = [0.0]
-
-    def monotonic() -> float:
-        clock[0] = float(next(seconds))
-        return clock[0]
-
-    running.exam.meanwhile = lambda step: asked.update({step: clock[0]})
-    running.exam.answers = [Accepted(Done()), Accepted(Done())]
-    replace(running.passes, monotonic=monotonic).run(claimed(desk))
-    assert dated[read()] == NOW + timedelta(seconds=asked[read()])
-    assert dated[WRITE] > NOW + timedelta(seconds=asked[WRITE])
-
-
-def test_the_age_of_the_wish_is_measured(desk: Desk) -> None:
-    """From the SIS's change to the confirmation, once for each record."""
-    desk.clock.advance(42)
-    run(office(desk, scripted(Plan(findings=(Finding(ROOT, Settled()),)))))
-    [total] = [
-        sample.value
-        for family in desk.metrics.desired_age.of("sitting").collect()
-        for sample in family.samples
-        if sample.name.endswith("_sum")
-    ]
-    assert total == 42

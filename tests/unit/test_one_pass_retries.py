@@ -10,11 +10,9 @@ import sqlalchemy as sa
 from adapter.domain.answers import Failing
 from adapter.domain.findings import Plan
 from adapter.flow.gate import Gate
-from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import BEHIND
 from adapter.flow.pacing import Pacer, Retries
-from adapter.ledger.work import Claim
-from tests.unit.flow_kit import TENANT, Desk, Office, desk_at, due_in, office, read, scripted
+from tests.unit.flow_kit import TENANT, Desk, Office, desk_at, due_in, office, read, run_pass, scripted
 
 
 @pytest.fixture
@@ -23,19 +21,6 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     with desk_at(tmp_path) as lent:
         lent.say()
         yield lent
-
-
-def claimed(desk: Desk) -> Claim:
-    """Claim the sitting."""
-    [claim] = desk.ledger.claim(TENANT, 10, LEASE)
-    return claim
-
-
-def run(running: Office, *, probe: bool = False) -> None:
-    """Make one pass over what is due."""
-    claim = claimed(running.desk)
-    running.passes.run(claim, probe=probe)
-    running.desk.ledger.let_go(claim)
 
 
 def attempts(desk: Desk) -> int:
@@ -56,7 +41,7 @@ def failed_once(desk: Desk) -> None:
     """Let the work have failed once."""
     failing = office(desk, scripted(Plan(steps=(read(),))))
     failing.exam.answers = [Failing(503)]
-    run(failing)
+    run_pass(failing)
     desk.clock.advance(3600)
 
 
@@ -64,7 +49,7 @@ def test_a_retry_without_budget_waits_and_is_charged_nothing(desk: Desk) -> None
     """Nothing is called; the work is due again when its turn comes, at the same attempt, and it is counted."""
     failed_once(desk)
     running = exhausted(office(desk, scripted(Plan(steps=(read(),)))), a_second=0.5)
-    run(running)
+    run_pass(running)
     assert (running.exam.performed, due_in(desk), attempts(desk)) == ([], 2.0, 1)
     assert desk.metrics.retries_delayed.of(TENANT)._value.get() == 1
 
@@ -72,24 +57,24 @@ def test_a_retry_without_budget_waits_and_is_charged_nothing(desk: Desk) -> None
 def test_fresh_work_and_probes_need_no_budget(desk: Desk) -> None:
     """Only what failed before is held back, and a probe is how anybody finds out that Cirrus is well again."""
     fresh = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())))
-    run(fresh)
+    run_pass(fresh)
     assert len(fresh.exam.performed) == 1
     desk.say(2)
     failed_once(desk)
     probing = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())))
-    run(probing, probe=True)
+    run_pass(probing, probe=True)
     assert len(probing.exam.performed) == 1
 
 
 def test_fresh_calls_pay_for_retries(desk: Desk) -> None:
     """Each adds its share to the budget; a retry adds nothing, or it would pay for itself."""
     fresh = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
-    run(fresh)
+    run_pass(fresh)
     assert fresh.passes.tenancy.pacer.retry(urgent=True) == 0
     desk.say(2)
     failed_once(desk)
     again = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
-    run(again, probe=True)
+    run_pass(again, probe=True)
     assert again.passes.tenancy.pacer.retry(urgent=True) > 0
 
 
@@ -103,6 +88,6 @@ def test_what_was_a_probe_in_vain_lets_another_one_try(desk: Desk) -> None:
     seconds[0] = 30.0
     assert gate.allows(1).probe
     probing.exam.answers = [Failing(503)]
-    run(probing, probe=True)
+    run_pass(probing, probe=True)
     assert gate.left == 60
     assert due_in(desk) == 60 + BEHIND
