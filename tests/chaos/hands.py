@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPException
 from random import Random
 from subprocess import SubprocessError
@@ -71,16 +71,15 @@ class Hand:
 
     nemeses: Sequence[Nemesis]
     pause: Span
-    chance: Random = field(default_factory=Random)
 
-    def work(self, stop: threading.Event, tally: Tally) -> None:
+    def work(self, chance: Random, stop: threading.Event, tally: Tally) -> None:
         """Strike and heal; whatever was begun is healed before this returns."""
         while not stop.is_set():
-            for nemesis in self.chance.sample(self.nemeses, len(self.nemeses)):
-                if stop.wait(self.chance.uniform(*self.pause)):
+            for nemesis in chance.sample(self.nemeses, len(self.nemeses)):
+                if stop.wait(chance.uniform(*self.pause)):
                     return
                 begun = self._strike(nemesis)
-                threading.Event().wait(self.chance.uniform(*nemesis.hold))
+                threading.Event().wait(chance.uniform(*nemesis.hold))
                 struck = self._heal(nemesis)
                 tally.add(nemesis.name, struck if begun else 0)
 
