@@ -86,7 +86,8 @@ def _next_status(record: Record, change: Change) -> Status:
 
 
 def _departure(record: Record, change: Change) -> Record | None:
-    if record.ref.kind != BOOKING or not record.confirmed.get("seat"):
+    # While it is open a call may be under way that seats it, and nobody may live to tell: a read-back will look for it.
+    if record.ref.kind != BOOKING or not (record.confirmed.get("seat") or record.open):
         return None
     return depart(record, change.statement)
 

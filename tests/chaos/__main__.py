@@ -53,7 +53,7 @@ def main(
     )
     terminal = Console()
     show(outcomes, terminal if terminal.is_terminal else Console(width=WIDTH))
-    if all(outcome.judgement.good for outcome in outcomes):
+    if len(outcomes) == len(chosen) and all(outcome.judgement.good for outcome in outcomes):
         shutil.rmtree(folder)
         return
     notes.print(f"logs and facts are in {folder}", highlight=False)
@@ -63,7 +63,7 @@ def main(
 def run_lanes(
     lanes: Sequence[Lane], folder: Path, *, seconds: float, seed: int, now: datetime, say: Callable[[str], None]
 ) -> list[Outcome]:
-    """Run the lanes side by side, on private servers."""
+    """Run the lanes side by side, on private servers; return what came of those that could be run to the end."""
     for kit in (rabbit, postgres, clock):
         kit.ensure_installed()
     with _servers(lanes) as servers, ThreadPoolExecutor(len(lanes)) as pool, _leash() as leash:
@@ -72,7 +72,13 @@ def run_lanes(
             pool.submit(run_lane, lane, place, folder, leash, seconds=seconds, seed=f"{seed}", now=now, say=say)
             for lane, place in zip(lanes, servers, strict=True)
         ]
-        return [each.result() for each in running]
+        outcomes: list[Outcome] = []
+        for lane, each in zip(lanes, running, strict=True):
+            if (error := each.exception()) is None:
+                outcomes.append(each.result())
+            else:
+                say(f"{lane.name} was given up: {error!r}")
+        return outcomes
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -159,13 +159,13 @@ def _break(lane: Lane, stage: Stage, seconds: float, seed: str) -> Counter[str]:
     stage.start()
     wait_until(lambda: _has_begun(stage), patience=BEGIN_PATIENCE, what="a first event in the ledger", every=POLL)
     chance = Random(f"{seed} {lane.name} faults")
-    working = [replace(hand, chance=Random(chance.random())) for hand in lane.hands(stage, chance)]
+    working = lane.hands(stage, chance)
     tally = Tally(nemesis.name for hand in working for nemesis in hand.nemeses)
     stop = threading.Event()
     until = monotonic() + seconds
     with ThreadPoolExecutor(len(working), thread_name_prefix="hand") as pool:
         try:
-            running = [pool.submit(hand.work, stop, tally) for hand in working]
+            running = [pool.submit(hand.work, Random(chance.random()), stop, tally) for hand in working]
             while not _is_over(tally, until) and not any(hand.done() for hand in running):
                 stop.wait(POLL)
         finally:

@@ -41,13 +41,19 @@ class Crashed:
     def __init__(self, name: str, server: RabbitServer | PostgresServer) -> None:
         self.name = name
         self._server = server
+        self._up = True
 
     def strike(self) -> None:
         """See `Nemesis`; the server answers again when this returns."""
+        self._up = False
         self._server.crash()
+        self._up = True
 
     def heal(self) -> int:
-        """See `Nemesis`."""
+        """See `Nemesis`: a server that did not come up is started once more."""
+        if not self._up:
+            self._server.crash()
+            self._up = True
         return 1
 
 

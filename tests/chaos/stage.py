@@ -56,7 +56,7 @@ halt_probe_s = 1
 
 PUBLISH_PATIENCE = 3.0
 PAUSE = 0.2
-MOST_OPEN = 60
+MOST_OPEN = 120
 """Events and records that may be undecided at one time."""
 
 TEND_EVERY = 0.1

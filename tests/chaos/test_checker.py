@@ -177,6 +177,14 @@ def test_a_repeat_under_the_same_id_is_no_duplicate() -> None:
     assert judgement.repeats == 1
 
 
+def test_a_late_repeat_is_not_the_last_word() -> None:
+    """What was said before is dropped by its id, so a booking that stands again does not look cancelled."""
+    before = _told(said.BOOKING_CANCELLED, "b1", EXAM)
+    judgement = judge(_expected(), replace(GOOD, told=(before, *TOLD, before)))
+    assert judgement.good
+    assert judgement.repeats == 1
+
+
 def test_a_lost_link_is_no_loss_once_a_task_says_so() -> None:
     """What was lost with an answer of Cirrus cannot be had again by itself; somebody must have been told."""
     silent = _silent(said.LAUNCH_LINK_ISSUED, "b1")

@@ -194,6 +194,7 @@ def test_a_departure_is_not_settled_by_older_news(book: Book, ledger: Ledger) ->
     assert book.rows("SELECT key, home_key, status FROM records WHERE kind <> 'candidate' ORDER BY key") == [
         ("a", "a", "due"),
         ("b1", "b", "due"),
+        ("b1@a", "a", "due"),
     ]
 
 

@@ -250,12 +250,13 @@ def test_a_booking_that_moves_leaves_its_seat_behind(book: Book) -> None:
     assert (moved.ref, moved.confirmed, moved.open) == (booking("b1"), {}, True)
 
 
-def test_a_booking_that_moves_without_a_seat_leaves_nothing(book: Book) -> None:
-    """Where Cirrus was never told of the booking there is nothing to give up."""
+def test_a_booking_that_moves_before_its_seat_is_known_leaves_a_departure_too(book: Book) -> None:
+    """A call that seats it may be under way, or have died unheard: whoever looks at the former sitting must know."""
     ledger = book.worker()
     store(ledger, said("e1", booked("b1", "a")))
     store(ledger, said("e2", booked("b1", "b"), minute=1))
-    assert book.rows("SELECT key, home_key FROM records") == [("b1", "b")]
+    rows = book.rows("SELECT key, home_key, status FROM records ORDER BY key")
+    assert rows == [("b1", "b", "due"), ("b1@a", "a", "due")]
     book.clock.advance(60)
     assert due(ledger) == ["sitting a", "sitting b"]
 

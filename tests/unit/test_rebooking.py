@@ -3,13 +3,16 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adapter.domain.applying import apply, depart
-from adapter.domain.findings import Plan, Waits
+from adapter.domain.answers import Accepted, Receipt, ScheduleSeen
+from adapter.domain.applying import apply, depart, fold
+from adapter.domain.findings import Plan, Settled, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import BOOKING, CANDIDATE, DEPARTURE, SITTING, Aggregate, Change, Record, Ref, Status
-from adapter.domain.steps import UnlistCandidates
+from adapter.domain.steps import ReadSchedule, UnlistCandidates
+from adapter.domain.verdict import Confirmed
 from adapter.domain.version import Rank, Statement, Version, utc_text
 from handlers.sittings.plan import plan
+from handlers.sittings.report import report
 from handlers.sittings.view import Known
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -47,13 +50,16 @@ def moved(**confirmed: object) -> Record:
     return Record(ref=Ref(BOOKING, "a1"), home=NEW, about=WHO, facets={"booking": said}, confirmed=confirmed)
 
 
+def left(booking: Record, **confirmed: object) -> Aggregate:
+    """Return the old sitting, with what was known of the booking's seat there when it left."""
+    departure = depart(replace(booking, home=OLD, confirmed=confirmed), booking.facets["booking"])
+    candidate = Record(ref=WHO, home=WHO, external_id="S1", status=Status.SETTLED)
+    return Aggregate("uni", OLD, old_sitting(), (departure,), {WHO: candidate, booking.ref: booking})
+
+
 def planned(booking: Record) -> Plan:
     """Plan the old sitting, whose seat the booking has left."""
-    before = replace(booking, home=OLD, confirmed={"seat": True, "by": "answer"})
-    departure = depart(before, booking.facets["booking"])
-    candidate = Record(ref=WHO, home=WHO, external_id="S1", status=Status.SETTLED)
-    related = {WHO: candidate, booking.ref: booking}
-    return plan(Aggregate("uni", OLD, old_sitting(), (departure,), related), NOW, POLICY)
+    return plan(left(booking, seat=True, by="answer"), NOW, POLICY)
 
 
 def test_the_old_seat_stays_until_the_new_one_is_there() -> None:
@@ -94,13 +100,37 @@ def test_what_is_left_behind_is_a_record_of_its_own() -> None:
     )
 
 
-def test_only_a_booking_with_a_seat_leaves_one_behind() -> None:
-    """Neither a booking without a seat nor another kind of record, seat or not, departs when it moves."""
+def test_only_a_booking_that_has_a_seat_or_may_have_one_leaves_it_behind() -> None:
+    """At rest without a seat nothing departs, nor does another kind of record; while it is open nobody knows."""
     to = Ref(SITTING, "o2")
     said = Statement.first(Version(NOW, None, Rank.UPDATE, "moved"), {"live": True})
-    for kind, held, departs in ((BOOKING, True, True), (BOOKING, False, False), (CANDIDATE, True, False)):
+    for kind, held, status, departs in (
+        (BOOKING, True, Status.SETTLED, True),
+        (BOOKING, False, Status.SETTLED, False),
+        (BOOKING, False, Status.DUE, True),
+        (CANDIDATE, True, Status.SETTLED, False),
+    ):
         ref = Ref(kind, "1")
-        record = Record(ref, Ref(SITTING, "o1"), confirmed={"seat": held})
+        record = Record(ref, Ref(SITTING, "o1"), confirmed={"seat": held}, status=status)
         applied = apply(record, Change(ref, "facet", said, home=to))
         assert (applied.departure is not None, applied.left) == (departs, Ref(SITTING, "o1"))
         assert applied.record.confirmed == {}
+
+
+def test_a_seat_that_was_made_unheard_is_found_and_given_up() -> None:
+    """The call that seated the booking died unheard, and then it moved: the read-back finds what nobody knew of."""
+    unheard = replace(left(moved(seat=True)), unsure=True)
+    first = plan(unheard, NOW, POLICY)
+    assert first.steps == (ReadSchedule("old"),)
+
+    seen = ScheduleSeen("old", "Exam", START, None, activated=False, archived=False, candidates=frozenset({"S1"}))
+    receipt = Receipt(ReadSchedule("old"), Accepted(seen), Confirmed(), NOW)
+    known = fold(fold(unheard, first.findings, NOW), report(unheard, receipt, POLICY), NOW)
+    assert plan(known, NOW, POLICY).steps == (UnlistCandidates("old", ("S1",)),)
+
+
+def test_a_departure_without_a_seat_comes_to_rest_without_a_call() -> None:
+    """Cirrus was never told of the booking: there is nothing to give up."""
+    made = plan(left(moved()), NOW, POLICY)
+    assert made.steps == ()
+    assert [finding.state for finding in made.findings if finding.ref.kind == "departure"] == [Settled()]
