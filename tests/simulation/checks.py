@@ -57,12 +57,18 @@ def the_wanted_seats(world: World) -> Iterator[str]:
         if wanted is None and not left["remove-schedule", exam]:
             yield f"{exam}: a schedule that nobody wants, and nobody is asked to remove it"
         yield from (f"{exam}: {who} has no seat" for who in (wanted or set()) - held.seats)
-        surplus = held.seats - (wanted or set()) - {GUEST}
+        surplus = held.seats - (wanted or set()) - {GUEST} - _on_their_way(world, exam)
         if world.guests.get(exam) is held and GUEST not in held.seats:
             yield f"{exam}: a guest of the exam office was taken off"
         asked = sum(count for (name, _), count in left.items() if name in ("remove-candidate", "remove-schedule"))
         if surplus and not asked:
             yield f"{exam}: {sorted(surplus)} are seated without a booking, and nobody is asked to remove them"
+
+
+def _on_their_way(world: World, exam: str) -> set[str]:
+    """Return who keeps a seat until there is one in the exam that the booking has moved to."""
+    waiting = "SELECT about_key FROM records WHERE kind = 'departure' AND status = 'waiting'"
+    return {candidate(row[0]) for row in world.rows(f"{waiting} AND home_key = '{exam}'")}
 
 
 def one_effect_for_each_wish(world: World) -> Iterator[str]:

@@ -10,7 +10,7 @@ from tests.simulation.broker import BrokerTrouble
 from tests.simulation.cirrus import CirrusTrouble
 from tests.simulation.ledger import LedgerTrouble
 
-TROUBLED = 60.0
+TROUBLED = 40.0
 """Seconds in which things go wrong; then everything heals, and must come to rest."""
 
 
@@ -32,6 +32,7 @@ class Choices:
     kills: tuple[float, ...] = ()
     stalls: tuple[float, ...] = ()
     hand_edits: tuple[float, ...] = ()
+    results: bool = True
     broker: BrokerTrouble = field(default_factory=BrokerTrouble)
     cirrus: CirrusTrouble = field(default_factory=CirrusTrouble)
     ledger: LedgerTrouble = field(default_factory=LedgerTrouble)
@@ -71,6 +72,7 @@ def draw(seed: int) -> Choices:
         kills=tuple(sorted(chance.uniform(0, TROUBLED) for _ in range(chance.choice([0, 0, 1, 2, 4])))),
         stalls=tuple(sorted(chance.uniform(0, TROUBLED) for _ in range(chance.choice([0, 0, 0, 1, 2])))),
         hand_edits=tuple(chance.uniform(0, TROUBLED) for _ in range(chance.choice([0, 0, 1, 3]))),
+        results=chance.random() < 0.25,
         broker=BrokerTrouble(
             session_ends=often(0.05, 0.3),
             ack_lost=often(0.05, 0.3),

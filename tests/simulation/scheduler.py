@@ -16,6 +16,11 @@ from typing import Any, cast
 from greenlet import GreenletExit, getcurrent, greenlet
 
 NEVER = float("inf")
+SHORT = 2.0
+"""Seconds: who waits no longer than this for an event may be late, as on a busy machine; long waits are kept."""
+
+MOST_LATE = 8.0
+"""How many times as long as it asked for an actor may sleep."""
 
 
 class Killed(GreenletExit):  # no Exception: nothing that survives errors may survive this
@@ -94,9 +99,10 @@ class Scheduler:
         self._rest(self.now + seconds, None)
 
     def wait(self, event: "SimulatedEvent", seconds: float | None) -> bool:
-        """Give up the turn until the event is set or the seconds are over."""
+        """Give up the turn until the event is set or the seconds are over, and perhaps some more."""
         if not event.is_set():
-            self._rest(NEVER if seconds is None else self.now + seconds, event)
+            late = self.chance.uniform(1.0, MOST_LATE) if seconds is not None and seconds <= SHORT else 1.0
+            self._rest(NEVER if seconds is None else self.now + seconds * late, event)
         return event.is_set()
 
     def _rest(self, wake_at: float, event: "SimulatedEvent | None") -> None:

@@ -13,7 +13,7 @@ from tests.simulation.run import run_seed
 from tests.simulation.world import World, world_of
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 2000 if os.environ.get("CI") == "true" else 200
+SEEDS = 400 if os.environ.get("CI") == "true" else 100
 
 FOUND: dict[int, str] = {}
 """Seeds that once failed, with what they found."""
@@ -21,7 +21,7 @@ FOUND: dict[int, str] = {}
 
 @pytest.mark.timeout(1800)
 def test_no_seed_breaks_a_promise(capsys: pytest.CaptureFixture[str]) -> None:
-    """2,000 stories where machines check a change, 200 where a person waits; a seed that fails is printed."""
+    """400 stories where machines check a change, 100 where a person waits; a seed that fails is printed."""
     command = [sys.executable, "-m", "tests.simulation", "seeds", "--count", str(SEEDS)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     with capsys.disabled():
