@@ -87,7 +87,7 @@ def test_looking_often_loses_nobodys_letter(broker: Broker) -> None:
 def test_what_somebody_else_holds_is_not_counted_as_seen(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """An operator's tool may hold letters between the count and the look: then the search is not done."""
     monkeypatch.setattr("adapter.broker.weeding.PATIENCE", 0.5)
-    monkeypatch.setattr("adapter.broker.weeding.ready", lambda *_: 3)
+    monkeypatch.setattr("adapter.broker.weeding.depth", lambda *_: 3)
     bury(broker, 2)
     assert not pull(broker)
     assert numbers(broker, 1) == [1]

@@ -24,6 +24,7 @@ from tests.contract.ledger_kit import (
     book_at,
     booked,
     booking,
+    cancelled,
     candidate,
     claim_one,
     finding,
@@ -54,7 +55,9 @@ def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
 def live(ledger: Ledger, book: Book, name: str = "1") -> None:
     """Fill every table with something personal."""
     who, seat, exam = f"p{name}", f"b{name}", f"o{name}"
-    store(ledger, said(f"e{name}", person(who, last=CANARY), booked(seat, exam, who, seat=CANARY), scheduled(exam)))
+    other = booked(f"k{name}", exam, f"q{name}")
+    told = (person(who, last=CANARY), booked(seat, exam, who, seat=CANARY), scheduled(exam), other)
+    store(ledger, said(f"e{name}", *told))
     ledger.keep_notices([Arrival(TENANT, CANARY.encode(), "application/json")])
     book.clock.advance(60)
     for _ in range(2):
@@ -64,11 +67,12 @@ def live(ledger: Ledger, book: Book, name: str = "1") -> None:
             record(ledger, claim, finding(claim.ref, refused, confirmed={"seen": CANARY}, note=CANARY))
         else:
             task = Task(booking(seat), "look", "v1", CANARY, (CANARY,))
-            told = Outcome("cirrus.test.v1", seat, "v1", {"score": CANARY})
+            heard = Outcome("cirrus.test.v1", seat, "v1", {"score": CANARY})
             kept = Document(f"booking/{seat}", 1, None, {"score": CANARY})
-            waits = finding(booking(seat), Waits(None, CANARY), outcomes=(told,), tasks=(task,), documents=(kept,))
+            waits = finding(booking(seat), Waits(None, CANARY), outcomes=(heard,), tasks=(task,), documents=(kept,))
             record(ledger, claim, finding(sitting(exam)), waits)
         release(ledger, claim)
+    store(ledger, cancelled(f"c{name}", f"k{name}", exam, who=f"q{name}", reason=CANARY))
 
 
 def values(book: Book) -> dict[str, list[object]]:
@@ -110,7 +114,7 @@ def seal_again(ledger: Ledger) -> int:
 def test_with_a_key_no_table_shows_anything_of_a_person(book: Book) -> None:
     """Without a key the same tables do, so the canary sings."""
     live(book.worker("w1"), book)
-    assert readable(book) == {"records", "outbox", "journal", "tasks", "notices", "documents"}
+    assert readable(book) == {"records", "removals", "outbox", "journal", "tasks", "notices", "documents"}
     with book.database().transaction("test") as tx:
         for table in metadata.sorted_tables:
             tx.connection.execute(table.delete())

@@ -1,11 +1,12 @@
 """S30: the broker keeps the connection and forgets the consumer: the intake notices, and takes a new one."""
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
 
-from adapter.app import builder
+from adapter.app import Host
 from adapter.broker import Consumer, Delivery
 from tests.scenarios.conftest import Begin
 from tests.scenarios.sis import DAY
@@ -30,7 +31,7 @@ class Forgotten(Consumer):
 
 def test_a_consumer_that_the_broker_forgot_is_replaced(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """S30: messages are ready, none comes, heartbeats are healthy: counted, said, and handled all the same."""
-    monkeypatch.setattr(builder, "Consumer", Forgotten)
+    monkeypatch.setattr("adapter.app.Host", partial(Host, consumer=Forgotten))
     world = begin()
     sis = world.sis
     world.say(sis.scheduled("exam", 3 * DAY), sis.booked("b-1", "exam", "p1"))

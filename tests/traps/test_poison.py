@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from adapter.broker.dead_letters import ERROR, REASON
+from adapter.flow.brake import BrakeRules
 from adapter.flow.intake import Batching, Intake
 from adapter.flow.reader import Reader
 from adapter.observe.heartbeats import Heartbeats
@@ -44,6 +45,7 @@ def intake_of(broker: Broker, desk: Desk, **options: int) -> Intake:
         clock=lambda: NOW,
         nudge=lambda: None,
         stop=threading.Event(),
+        brake=BrakeRules(fewest=10 * POISON),
     )
 
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from adapter.broker import Published, Topology, declare, verify
 from adapter.cli.console import Exit
 from adapter.errors import TopologyError
+from adapter.ledger.migrate import needed
 from tests.contract.broker_kit import Broker, bodies, broker_at
 from tests.integration import cli_kit as kit
 from tests.services.rabbit import RabbitServer
@@ -180,9 +181,12 @@ def test_bindings_may_be_an_administrators(private_url: str, rabbit: RabbitServe
 @pytest.mark.parametrize(
     ("migration", "told"),
     [
-        (None, "is at migration none, this version needs 0002; run: cirrus-adapter ledger migrate"),
-        ("0001", "is at migration 0001, this version needs 0002; run: cirrus-adapter ledger migrate"),
-        ("9999", "is at migration 9999, which this version does not know: it needs 0002; run the version that has"),
+        (None, f"is at migration none, this version needs {needed()}; run: cirrus-adapter ledger migrate"),
+        ("0001", f"is at migration 0001, this version needs {needed()}; run: cirrus-adapter ledger migrate"),
+        (
+            "9999",
+            f"is at migration 9999, which this version does not know: it needs {needed()}; run the version that has",
+        ),
     ],
     ids=["none", "older", "newer"],
 )
