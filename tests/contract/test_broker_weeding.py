@@ -6,6 +6,7 @@ import pytest
 
 from adapter.broker import Delivery, Message, Published, can_weed, weed
 from tests.contract.broker_kit import PATIENCE, Broker, broker_at
+from tests.services.processes import wait_until
 
 ROUNDS = 25
 """More than the deliveries after which RabbitMQ drops a message of a queue that has no limit of its own."""
@@ -71,6 +72,7 @@ def test_nothing_is_gone_unless_it_was_agreed_to(broker: Broker) -> None:
         raise RuntimeError("the ledger is away")
 
     for _ in range(ROUNDS):
+        wait_until(lambda: broker.depth(broker.topology.dead_letter_queue) == 9, patience=20, what="all are back")
         with pytest.raises(RuntimeError, match="the ledger is away"):
             weed(broker.url, broker.topology.dead_letter_queue, is_third, crash, nothing)
     assert numbers(broker, 9) == list(range(9))
