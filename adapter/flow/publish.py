@@ -52,7 +52,6 @@ class Relay:
         self._metrics = metrics
         self._stop = stop
         self._wake = wake
-        self._owed: set[int] = set()
 
     def nudge(self) -> None:
         """Tell that there is something to publish."""
@@ -85,8 +84,6 @@ class Relay:
                     failed.append((item.seq, reason))
                     self._metrics.publish_failures.of(reason).inc()
         self._ledger.mark_published(published, failed)
-        self._owed.update(seq for seq, _ in failed)
-        self._owed.difference_update(published)
         if failed:
             _log.warning("publish_failed", count=len(failed), reasons=sorted({reason for _, reason in failed}))
             self._stop.wait(PAUSE)
@@ -111,7 +108,7 @@ class Relay:
                 pass
         finally:
             self._publisher.close()
-        return not more and not self._owed
+        return not more and not self._ledger.owes_outcomes()
 
     def _message(self, item: Pending, body: bytes) -> Message:
         return Message(

@@ -182,6 +182,10 @@ class Ledger:
         """Mark what the broker has confirmed, and give back the rest."""
         self._again("published", lambda tx: outbox.mark_published(tx, published, failed))
 
+    def owes_outcomes(self) -> bool:
+        """Tell whether the broker has refused an event that it has not taken since; see `outbox.owed`."""
+        return self._again("outbox", outbox.owed)
+
     def spend(self, tenant: str, allowance: Allowance, need: Need) -> datetime | None:
         """Count one call for results; see `allowances.spend`."""
         return self._again("allowance", lambda tx: allowances.spend(tx, tenant, allowance, need))

@@ -106,6 +106,12 @@ def _body(tenant: str, event_id: str) -> str:
     return place("outbox", tenant, event_id, "body")
 
 
+def owed(tx: Transaction) -> bool:
+    """Tell whether there is an event that could not be published, and that nobody has published since."""
+    query = sa.select(outbox.c.seq).where(outbox.c.published_at.is_(None), outbox.c.failure.is_not(None)).limit(1)
+    return tx.connection.execute(query).first() is not None
+
+
 def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[tuple[int, str]]) -> None:
     """Mark what the broker has confirmed, and give back the rest with the reason.
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from tests.chaos.office import Nature, Said
 from tests.scenarios.sis import Json, candidate
 
-APPLIED = frozenset({"applied", "unchanged"})
-"""What the newest event about something may come to."""
+APPLIED = frozenset({"applied", "unchanged", "held"})
+"""What the newest event about something may come to; what takes away is kept back first, and then carried out."""
 
 OVERTAKEN = APPLIED | {"superseded"}
 """What any other may: the order of arrival is nobody's."""

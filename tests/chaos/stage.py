@@ -44,6 +44,10 @@ calls_per_second = 0
 connect_timeout_s = 2
 read_timeout_s = 2
 mapping.default_hierarchy = {{ id = "EXAMS", name = "All exams" }}
+[tenants.uni.guard]
+delay_s = 0
+share_percent = 100
+per_hour = 1000000
 [tenants.uni.policy]
 modes = {{ "DRAFT*" = "before_start", "SOON*" = "before_start" }}
 linger_s = 0.3

@@ -183,6 +183,16 @@ def test_closing_tells_of_what_the_broker_never_took(desk: Desk) -> None:
     assert running.close()
 
 
+def test_what_another_worker_has_published_is_nobodys_debt(desk: Desk) -> None:
+    """Who once failed to publish an event owes nothing any more when somebody else has done it."""
+    tell(desk, "b1")
+    running = relay(desk, Printer(failing=lambda _batch, _message: "timeout"))
+    assert not running.publish_batch()
+    desk.clock.advance(STEP_BACK.total_seconds())
+    assert relay(desk, Printer()).publish_batch()
+    assert running.close()
+
+
 def test_closing_without_a_ledger_still_says_goodbye(desk: Desk) -> None:
     """The broker's connection is closed in order, whatever the ledger does."""
     with desk.database.transaction("test") as tx:
