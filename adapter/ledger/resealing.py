@@ -4,7 +4,7 @@ A batch is one transaction. What is done is not touched again, so a run that was
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,7 +43,7 @@ class Store:
     table: sa.Table
     named_by: tuple[str, ...]
     texts: tuple[str, ...] = ()
-    body: bool = False
+    body: bool = field(default=False, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Batch:
     table: str
     resealed: int
     unread: int
-    after: After | None
+    after: After | None = field(repr=False)
 
 
 def reseal(tx: Transaction, store: Store, after: After | None) -> Batch:

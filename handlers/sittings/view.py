@@ -1,7 +1,7 @@
 """A sitting and its bookings as the plan sees them: the records' plain data, typed and with the rules applied."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -58,7 +58,7 @@ class Known:
     strangers: tuple[str, ...] = ()
     evicted: tuple[str, ...] = ()
     restored: str | None = None
-    drift: Mapping[str, Any] | None = None
+    drift: Mapping[str, Any] | None = field(default=None, repr=False)
     drifts: int = 0
 
     @classmethod

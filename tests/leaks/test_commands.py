@@ -34,7 +34,11 @@ LOOKED_AT: dict[str, list[list[str]]] = {
     "check-config": [["--show"], ["--show", "--json"]],
     "events validate": [["{event}"], ["{event}", "--json"]],
     "explain": [["p1"], ["p1", "--json"], ["b1"], ["o1"]],
+    "hold approve": [["--all", "--why", "meant"], ["--all", "--why", "meant", "--json"]],
+    "hold discard": [["--all", "--why", "a mistake"], ["--all", "--why", "a mistake", "--json"]],
+    "hold list": [[], ["--json"]],
     "ledger check": [[]],
+    "ledger keys": [[], ["--json"]],
     "ledger migrate": [[]],
     "plan": [["{event}"], ["{event}", "--json"], ["{event}", "--ledger"]],
     "results fetch": [["--exam", "o1", "--dry-run"], ["--booking", "b1", "--dry-run", "--json"]],
@@ -55,6 +59,8 @@ NOT_LOOKED_AT = {
     "sandbox": "simulates Cirrus and knows nobody",
     "demo": "shows made-up people",
     "docs": "writes pages about the program",
+    "ledger reseal": "shows how many rows of each table it has sealed anew",
+    "reconcile": "shows of exams what Cirrus says of them: titles, times, and ids of candidates",
     "ledger new-key": "shows the new key, which is what it is for",
 }
 
