@@ -23,11 +23,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return name
 
 
-def settings(folder: Path, url: str, *keys: str) -> Path:
+def settings(folder: Path, url: str, *keys: str, broker: str = "memory://") -> Path:
     """Write settings with these keys."""
     name = '{url}"\nseal_key = "{keys}' if keys else "{url}"
     return kit.write_settings(
-        folder, broker="memory://", ledger=name.format(url=url, keys=", ".join(keys)), api="http://127.0.0.1:1"
+        folder, broker=broker, ledger=name.format(url=url, keys=", ".join(keys)), api="http://127.0.0.1:1"
     )
 
 
@@ -89,11 +89,11 @@ def test_resealing_needs_a_key(tmp_path: Path, url: str) -> None:
     assert "No key is configured" in kit.invoke("ledger", "keys", file=file).stderr
 
 
-def test_a_worker_does_not_start_without_the_key(tmp_path: Path, url: str) -> None:
+def test_a_worker_does_not_start_without_the_key(tmp_path: Path, url: str, amqp_url: str) -> None:
     """`run` ends at once and says which key to configure."""
     file = settings(tmp_path, url, OLD)
     kit.invoke("ledger", "migrate", file=file)
     arrive(file)
-    done = kit.invoke("run", file=settings(tmp_path, url))
+    done = kit.invoke("run", file=settings(tmp_path, url, broker=amqp_url))
     assert done.exit_code == 4
     assert f"not configured ({OLD_ID})" in done.stderr
