@@ -14,9 +14,9 @@ CHECKS := $(shell sed -n 's/^\(check-[a-z]*\):.*/\1/p' $(firstword $(MAKEFILE_LI
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: demo run test check bench chaos fuzz mutants docs pins
+.PHONY: demo run test check bench chaos simulate fuzz mutants docs pins
 demo: $(VENV)/.runtime ## a day at a small university against a simulated Cirrus; needs no broker and no account
 	@$(BIN)/cirrus-adapter demo
 
@@ -34,6 +34,9 @@ bench: $(VENV)/.dev ## bookings per second and calls per booking beside a plain 
 
 chaos: $(VENV)/.dev ## breaks every part of it for ten minutes, and classes every event of that; CHAOS_FLAGS=--help
 	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)
+
+simulate: $(VENV)/.dev ## all loops in one thread on a clock of their own, seed after seed; SIMULATE_FLAGS=--help
+	@$(BIN)/python -m tests.simulation $(or $(SIMULATE_FLAGS),seeds)
 
 fuzz: $(VENV)/.dev ## millions of hostile inputs; FUZZ_FLAGS=--help
 	@$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)

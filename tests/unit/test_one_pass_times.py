@@ -10,12 +10,8 @@ import pytest
 from adapter.domain.answers import (
     Accepted,
     Done,
-    Phrase,
-    Refused,
-    Remark,
 )
 from adapter.domain.findings import Finding, Plan, Settled
-from adapter.domain.outcomes import Outcome
 from adapter.domain.steps import ActivateSchedule, Step
 from tests.unit.flow_kit import (
     NOW,
@@ -29,11 +25,7 @@ from tests.unit.flow_kit import (
     scripted,
 )
 
-OUTCOME = Outcome("cirrus.note.v1", ROOT.key, "v1", {})
 WRITE = ActivateSchedule("a")
-STALE = Refused(400, (Remark(Phrase.ALREADY_ACTIVATED, "already"),))
-NO = Refused(400, (Remark(Phrase.INVALID_FIELD, "no"),))
-UNPREPARED = Refused(400, (Remark(Phrase.ASSESSMENT_UNUSABLE, "draft"),))
 
 
 @pytest.fixture
