@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapter.observe.catalogue import LOOPS
 from tests.simulation.crash import calm_run
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,8 @@ def test_a_process_may_stop_at_any_point(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_every_port_has_points() -> None:
-    """Broker, ledger, Cirrus and clock are called, and each call is two points."""
+    """Broker, ledger, Cirrus and clock are called, and each call is two points; a few are under way at the end."""
     calm = calm_run("at_once")
     assert {name.split(".")[0] for name in calm.calls} == {"broker", "cirrus", "clock", "ledger"}
-    assert calm.points == 2 * calm.calls.total()
+    under_way = 2 * calm.calls.total() - calm.points
+    assert 0 <= under_way <= len(LOOPS)
