@@ -93,7 +93,7 @@ def _later(world: World, seconds: float) -> bool:
     return world.rest()
 
 
-def whole_story(world: World) -> bool:
+def whole_story(world: World, scores: tuple[float, ...] = (60.0, 75.0)) -> bool:
     """Let everything happen, to the corrected results where these are wanted; false where it never comes to rest."""
     if not world.run():
         return False
@@ -103,5 +103,5 @@ def whole_story(world: World) -> bool:
     return (
         _later(world, 2 * HOUR)
         and exams_are_sat(world)
-        and all(results_are_published(world, score) for score in (60.0, 75.0))
+        and all(results_are_published(world, score) for score in scores)
     )
