@@ -23,6 +23,7 @@ from adapter.domain.mapping import IdMapping
 from adapter.domain.policy import Policy
 from adapter.domain.steps import Hierarchy
 from adapter.errors import InvalidMessage
+from adapter.flow.brake import BrakeRules
 from adapter.flow.intake import Batching, Intake
 from adapter.flow.reader import REASONS, Reader
 from adapter.ledger.intake import Incoming
@@ -34,6 +35,8 @@ from tests.unit.flow_kit import Deliverer, Printer
 from tests.unit.webhook_kit import logged
 
 NOW = datetime(2025, 12, 1, tzinfo=UTC)
+NEVER = 10**9
+"""Messages after which the brake goes on: here most of them are meant to fail."""
 EVENTS = Path(__file__).parents[2] / "config" / "events"
 TENANT = "uni.example"
 GIVEN = Delivery(1, 1, b"", {}, None, None, {}, "sis.events", "uni.example.x", redelivered=False)
@@ -49,6 +52,10 @@ class Shelf:
     """A ledger that takes every batch, provided that it could be written down."""
 
     taken: list[Incoming] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        """Return the time of all inputs."""
+        return NOW
 
     def store_batch(self, incoming: Sequence[Incoming], _policies: Mapping[str, Policy]) -> list[str]:
         """Take the batch."""
@@ -89,6 +96,7 @@ class Post:
             metrics=metrics,
             heartbeats=Heartbeats((), metrics, lambda: NOW, lambda: 0.0),
             clock=lambda: NOW,
+            brake=BrakeRules(fewest=NEVER),
             nudge=lambda: None,
             stop=threading.Event(),
         )
