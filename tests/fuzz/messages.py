@@ -35,8 +35,6 @@ from tests.unit.flow_kit import Deliverer, Printer
 from tests.unit.webhook_kit import logged
 
 NOW = datetime(2025, 12, 1, tzinfo=UTC)
-NEVER = 10**9
-"""Messages after which the brake goes on: here most of them are meant to fail."""
 EVENTS = Path(__file__).parents[2] / "config" / "events"
 TENANT = "uni.example"
 GIVEN = Delivery(1, 1, b"", {}, None, None, {}, "sis.events", "uni.example.x", redelivered=False)
@@ -96,7 +94,7 @@ class Post:
             metrics=metrics,
             heartbeats=Heartbeats((), metrics, lambda: NOW, lambda: 0.0),
             clock=lambda: NOW,
-            brake=BrakeRules(fewest=NEVER),
+            brake=BrakeRules(share=2.0),  # never: here most messages are meant to fail
             nudge=lambda: None,
             stop=threading.Event(),
         )
