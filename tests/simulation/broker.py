@@ -8,10 +8,10 @@ not come although the message is stored, an alarm stops publishers.
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from random import Random
 
 from adapter.broker import Delivery, Failed, Message, Published, Receipt
 from adapter.broker.confirms import Reason
+from tests.simulation.fate import Fate, Spans, within
 from tests.simulation.scheduler import Process, Scheduler, SimulatedEvent
 
 LATENCY = 0.002
@@ -27,8 +27,8 @@ class BrokerTrouble:
     reordered: float = 0.0
     not_stored: float = 0.0
     confirm_lost: float = 0.0
-    away: tuple[tuple[float, float], ...] = ()
-    alarm: tuple[tuple[float, float], ...] = ()
+    away: Spans = ()
+    alarm: Spans = ()
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Broker:
     """
 
     scheduler: Scheduler
-    chance: Random
+    fate: Fate
     dead_letter_exchange: str
     on_ack: Callable[[Message], None]
     trouble: BrokerTrouble = field(default_factory=BrokerTrouble)
@@ -56,7 +56,6 @@ class Broker:
     outcomes: list[Message] = field(default_factory=list)
     dead: list[Message] = field(default_factory=list)
     epochs: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Nobody waits for messages yet."""
@@ -69,31 +68,20 @@ class Broker:
 
     def is_away(self) -> bool:
         """Whether no connection works at this moment."""
-        return _within(self.scheduler.now, self.trouble.away)
+        return within(self.scheduler.now, self.trouble.away)
 
     def alarmed(self) -> bool:
         """Whether publishers are blocked at this moment."""
-        return _within(self.scheduler.now, self.trouble.alarm)
-
-    def strikes(self, name: str, probability: float) -> bool:
-        """Draw whether a fault strikes, and count it."""
-        if probability <= 0.0 or self.chance.random() >= probability:
-            return False
-        self.faults[name] = self.faults.get(name, 0) + 1
-        return True
+        return within(self.scheduler.now, self.trouble.alarm)
 
     def give_back(self, epoch: int) -> None:
         """Make ready again what a session leaves unacknowledged, at its place or at any."""
         left = [self.unacked.pop(key) for key in sorted(key for key in self.unacked if key[0] == epoch)]
-        if self.strikes("reordered", self.trouble.reordered):
-            self.chance.shuffle(left)
+        if self.fate.strikes("reordered", self.trouble.reordered):
+            self.fate.chance.shuffle(left)
         self.ready.extendleft(reversed(left))
         if left:
             self.arrived.set()
-
-
-def _within(now: float, spans: Iterable[tuple[float, float]]) -> bool:
-    return any(start <= now < end for start, end in spans)
 
 
 class ConsumerEnd:
@@ -121,7 +109,7 @@ class ConsumerEnd:
             broker.arrived.wait(wait)
         if broker.ready:
             broker.scheduler.sleep(gather)
-        if broker.strikes("session ends", broker.trouble.session_ends):
+        if broker.fate.strikes("session ends", broker.trouble.session_ends):
             self._end()
             return []
         return self._take(max_messages)
@@ -152,7 +140,7 @@ class ConsumerEnd:
         self._end()
 
     def _loses_ack(self) -> bool:
-        if not self._broker.strikes("ack lost", self._broker.trouble.ack_lost):
+        if not self._broker.fate.strikes("ack lost", self._broker.trouble.ack_lost):
             return False
         self._end()
         return True
@@ -225,16 +213,16 @@ class PublisherEnd:
 
     def _store(self, message: Message) -> Receipt:
         broker = self._broker
-        if broker.strikes("not stored", broker.trouble.not_stored):
+        if broker.fate.strikes("not stored", broker.trouble.not_stored):
             return Failed(message.id, "nacked", "full")
-        if broker.strikes("confirm lost", broker.trouble.confirm_lost):
+        if broker.fate.strikes("confirm lost", broker.trouble.confirm_lost):
             return self._lost(message, "connection")
         self._keep(message)
         return Published(message.id)
 
     def _lost(self, message: Message, reason: Reason) -> Receipt:
         """Return that nobody knows, whichever it is."""
-        if self._broker.chance.random() < 0.5:
+        if self._broker.fate.chance.random() < 0.5:
             self._keep(message)
         return Failed(message.id, reason, "unknown")
 

@@ -36,7 +36,7 @@ def one_end_for_each_event(world: World) -> Iterator[str]:
             yield f"event {name}: in the ledger {name in stored}, dead {name in dead}"
         if name.startswith("poison") and name not in dead:
             yield f"{name} was not dead-lettered"
-    yield from (f"event {name} was never said" for name in (stored | dead) - set(world.said))
+    yield from (f"event {name} was never said" for name in (stored | dead) - world.said)
 
 
 def no_ack_before_it_is_durable(world: World) -> Iterator[str]:

@@ -7,12 +7,12 @@ refused for the token, or never arrive. What a process had sent when it died may
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from random import Random
 
 from adapter.domain.answers import Answer, Failing, Forbidden, Garbled, NoAnswer, Throttled, Unreachable
 from adapter.domain.steps import Step
+from tests.simulation.fate import Fate, Spans, within
 from tests.simulation.scheduler import NEVER, Killed, Process, Scheduler
-from tests.unit.pure_cirrus import PureCirrus, candidates_of
+from tests.unit.pure_cirrus import PureCirrus
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class CirrusTrouble:
     throttled: float = 0.0
     garbled: float = 0.0
     slow: float = 0.0
-    down: tuple[tuple[float, float], ...] = ()
-    forbidden: tuple[tuple[float, float], ...] = ()
+    down: Spans = ()
+    forbidden: Spans = ()
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,11 @@ class Cirrus:
     """The service, and what came of every call."""
 
     scheduler: Scheduler
-    chance: Random
+    fate: Fate
     trouble: CirrusTrouble = field(default_factory=CirrusTrouble)
     rules: PureCirrus = field(default_factory=PureCirrus)
     calls: list[Called] = field(default_factory=list)
     effects: Counter[tuple[str, str]] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
 
     def carry_out(self, step: Step) -> Answer:
         """Obey, and count what has changed: a seat taken, a schedule or a user made."""
@@ -65,13 +64,6 @@ class Cirrus:
         made = {("user", user) for user in self.rules.users}
         made |= {("schedule", schedule) for schedule in self.rules.schedules}
         return made | {(name, who) for name, held in self.rules.schedules.items() for who in held.seats}
-
-    def strikes(self, name: str, probability: float) -> bool:
-        """Draw whether a fault strikes, and count it."""
-        if probability <= 0.0 or self.chance.random() >= probability:
-            return False
-        self.faults[name] += 1
-        return True
 
 
 class PlatformEnd:
@@ -87,8 +79,7 @@ class PlatformEnd:
         return self._refused_at < NEVER and not self._is_refused()
 
     def _is_refused(self) -> bool:
-        now = self._cirrus.scheduler.now
-        return any(start <= now < end for start, end in self._cirrus.trouble.forbidden)
+        return within(self._cirrus.scheduler.now, self._cirrus.trouble.forbidden)
 
     def perform(self, step: Step) -> Answer:
         """Send, wait, and return what came back."""
@@ -103,23 +94,23 @@ class PlatformEnd:
 
     def _exchange(self, step: Step) -> Answer:
         cirrus, trouble = self._cirrus, self._cirrus.trouble
-        if cirrus.strikes("unreachable", trouble.unreachable):
+        if cirrus.fate.strikes("unreachable", trouble.unreachable):
             self._travel(None)
             return Unreachable()
-        if cirrus.strikes("request lost", trouble.request_lost):
+        if cirrus.fate.strikes("request lost", trouble.request_lost):
             self._travel(None, 5.0)
             return NoAnswer()
-        self._travel(step, 3.0 if cirrus.strikes("slow", trouble.slow) else None)
+        self._travel(step, 3.0 if cirrus.fate.strikes("slow", trouble.slow) else None)
         refusal = self._refusal()
         if refusal is not None:
             return refusal
         answer = cirrus.carry_out(step)
         self._travel(None)
-        if cirrus.strikes("failing after", trouble.failing_after):
+        if cirrus.fate.strikes("failing after", trouble.failing_after):
             return Failing(500)
-        if cirrus.strikes("garbled", trouble.garbled):
+        if cirrus.fate.strikes("garbled", trouble.garbled):
             return Garbled(200)
-        if cirrus.strikes("answer lost", trouble.answer_lost):
+        if cirrus.fate.strikes("answer lost", trouble.answer_lost):
             self._travel(None, 5.0)
             return NoAnswer()
         return answer
@@ -127,22 +118,22 @@ class PlatformEnd:
     def _refusal(self) -> Answer | None:
         cirrus, trouble = self._cirrus, self._cirrus.trouble
         now = cirrus.scheduler.now
-        if any(start <= now < end for start, end in trouble.down):
+        if within(now, trouble.down):
             return Failing(503)
         if self._is_refused():
             self._refused_at = now
             return Forbidden(401)
-        if cirrus.strikes("failing before", trouble.failing_before):
+        if cirrus.fate.strikes("failing before", trouble.failing_before):
             return Failing(502)
-        return Throttled(1.0) if cirrus.strikes("throttled", trouble.throttled) else None
+        return Throttled(1.0) if cirrus.fate.strikes("throttled", trouble.throttled) else None
 
     def _travel(self, step: Step | None, seconds: float | None = None) -> None:
         """Take the time of the way; a request whose sender dies meanwhile may arrive all the same."""
         cirrus = self._cirrus
         try:
-            cirrus.scheduler.sleep(cirrus.chance.uniform(0.01, 0.3) if seconds is None else seconds)
+            cirrus.scheduler.sleep(cirrus.fate.chance.uniform(0.01, 0.3) if seconds is None else seconds)
         except Killed:
-            if step is not None and cirrus.chance.random() < 0.5:
+            if step is not None and cirrus.fate.chance.random() < 0.5:
                 cirrus.scheduler.at(cirrus.scheduler.now + 1.0, _arriving(cirrus, step))
             raise
 
@@ -152,8 +143,3 @@ def _arriving(cirrus: Cirrus, step: Step) -> Callable[[], None]:
         cirrus.carry_out(step)
 
     return arrive
-
-
-def seats_named(step: Step) -> set[str]:
-    """Return the candidates a call names."""
-    return set(candidates_of(step))

@@ -2,14 +2,12 @@
 
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from random import Random
 from time import monotonic
 from typing import Any
 
@@ -17,6 +15,7 @@ from adapter.domain.ports import Clock
 from adapter.errors import LedgerUnavailable
 from adapter.ledger.database import Database, Transaction
 from adapter.ledger.migrate import migrate
+from tests.simulation.fate import Fate, Spans, within
 from tests.simulation.scheduler import Scheduler
 
 MEMORY = Path("/dev/shm")
@@ -29,39 +28,32 @@ class LedgerTrouble:
     before: float = 0.0
     after: float = 0.0
     slow: float = 0.0
-    away: tuple[tuple[float, float], ...] = ()
+    away: Spans = ()
 
 
 class CutDatabase:
     """The database as one process reaches it; `trouble` may change at any time."""
 
-    def __init__(self, database: Database, scheduler: Scheduler, chance: Random, faults: Counter[str]) -> None:
+    def __init__(self, database: Database, scheduler: Scheduler, fate: Fate) -> None:
         """Stand before the database that all processes share."""
-        self._database, self._scheduler, self._chance, self._faults = database, scheduler, chance, faults
+        self._database, self._scheduler, self._fate = database, scheduler, fate
         self.trouble = LedgerTrouble()
 
     @contextmanager
     def transaction(self, operation: str, **chosen: Any) -> Iterator[Transaction]:
         """Run one transaction, unless the way is cut before it; it may be cut after the commit, too."""
         trouble = self.trouble
-        if self._strikes("ledger slow", trouble.slow):
+        if self._fate.strikes("ledger slow", trouble.slow):
             self._scheduler.sleep(2.0)
-        away = any(start <= self._scheduler.now < end for start, end in trouble.away)
-        if away or self._strikes("ledger before", trouble.before):
+        if within(self._scheduler.now, trouble.away) or self._fate.strikes("ledger before", trouble.before):
             raise LedgerUnavailable(f"{operation}: cut off before")
         with self._database.transaction(operation, **chosen) as tx:
             yield tx
-        if self._strikes("ledger after", trouble.after):
+        if self._fate.strikes("ledger after", trouble.after):
             raise LedgerUnavailable(f"{operation}: cut off after the commit")
 
     def close(self) -> None:
         """Leave the database to the others."""
-
-    def _strikes(self, name: str, probability: float) -> bool:
-        if probability <= 0.0 or self._chance.random() >= probability:
-            return False
-        self._faults[name] += 1
-        return True
 
 
 @cache

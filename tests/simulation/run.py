@@ -32,8 +32,7 @@ def run_seed(seed: int) -> Outcome:
             broken = violations(world) if whole_story(world) else ["it never comes to rest"]
         except AssertionError as error:
             broken = [f"stopped: {error}"]
-        faults = world.faults + world.cirrus.faults + Counter(world.broker.faults)
-        return Outcome(seed, tuple(broken), faults, len(world.cirrus.calls))
+        return Outcome(seed, tuple(broken), world.faults, len(world.cirrus.calls))
 
 
 def on_all_processors(function: Callable[[Item], Result], items: Iterable[Item], processes: int) -> Iterator[Result]:

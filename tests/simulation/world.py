@@ -1,5 +1,6 @@
 """One run: real processes' worth of loops on the model of the world, from the first event until everything rests."""
 
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from tests.simulation.broker import Broker, BrokerTrouble, ConsumerEnd, Publishe
 from tests.simulation.choices import TROUBLED, Choices
 from tests.simulation.cirrus import Cirrus, CirrusTrouble, PlatformEnd
 from tests.simulation.day import SPOILT, Day, arrivals, draw_day
+from tests.simulation.fate import Fate
 from tests.simulation.ledger import CutDatabase, LedgerTrouble, fresh_database
 from tests.simulation.ports import Points, Port
 from tests.simulation.scheduler import NEVER, Process, Scheduler, SimulatedEvent, SimulatedPlaces, SimulatedPool
@@ -67,7 +69,7 @@ class World:
     day: Day
     workers: list[Worker] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
-    said: dict[str, int] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
     guests: dict[str, PureSchedule] = field(default_factory=dict)
     unsaid: int = 0
     unheard: set[str] = field(default_factory=set)
@@ -80,7 +82,6 @@ class World:
     fatal: int = 0
     """The point at which the first process stops dead; 0 for none."""
 
-    points: int = 0
     stopped_at: str = ""
 
     def __post_init__(self) -> None:
@@ -89,13 +90,14 @@ class World:
         self._settings = settings_of(self.choices)
         self.broker = Broker(
             self.scheduler,
-            Random(f"broker {self.choices.seed}"),
+            Fate(Random(f"broker {self.choices.seed}"), self.faults),
             self._settings.broker.topology().dead_letter_exchange,
             self._check_ack,
             self.choices.broker,
         )
         spoilt = PureCirrus(spoiled={candidate(SPOILT)}, named=True)
-        self.cirrus = Cirrus(self.scheduler, Random(f"cirrus {self.choices.seed}"), self.choices.cirrus, spoilt)
+        fate = Fate(Random(f"cirrus {self.choices.seed}"), self.faults)
+        self.cirrus = Cirrus(self.scheduler, fate, self.choices.cirrus, spoilt)
         self.scheduler.soonest = self.soonest
 
     # The workers.
@@ -107,7 +109,7 @@ class World:
         chance = Random(f"{process.name} {self.choices.seed}")
         points = Points(process, self.scheduler, lambda: chance.choice((0.0, 0.0, 0.0, 0.002)), self.fatal)
         self.fatal = 0
-        end = CutDatabase(self.database, self.scheduler, chance, self.faults)
+        end = CutDatabase(self.database, self.scheduler, Fate(chance, self.faults))
         end.trouble = self.choices.ledger if self.scheduler.now < self.healed_at else LedgerTrouble()
         ledger = Port("ledger", Ledger(end, source="urn:test", seal=Seal(), worker=process.name), points)
         host = self._host(process, points, chance, ledger)
@@ -155,7 +157,6 @@ class World:
     def bury(self, worker: Worker) -> None:
         """Give back what a dead process held at the broker, and have it started anew."""
         self.workers.remove(worker)
-        self.points += worker.points.reached
         self.stopped_at = worker.points.last or self.stopped_at
         for epoch in worker.process.sessions:
             self.broker.give_back(epoch)
@@ -214,7 +215,7 @@ class World:
     def _publish(self) -> None:
         chance = Random(f"arrivals {self.choices.seed}")
         for arrival in arrivals(chance, self.day, repeats=self.choices.repeats, poison=self.choices.poison):
-            self.said[arrival.id] = self.said.get(arrival.id, 0) + 1
+            self.said.add(arrival.id)
             self.unsaid += 1
             message = Message(
                 id=arrival.id,
@@ -348,7 +349,9 @@ def _listening(world: World) -> Iterator[None]:
 
     def listen(_logger: object, _method: str, line: dict[str, Any]) -> Any:
         if line["event"] in MISTAKES:
-            world.mistakes.append(f"{line['event']}: {(line.get('exc_info') and _what_failed()) or line}")
+            world.mistakes.append(
+                f"{line['event']}: {traceback.format_exc(limit=-4) if line.get('exc_info') else line}"
+            )
         raise structlog.DropEvent
 
     before = structlog.get_config()
@@ -357,9 +360,3 @@ def _listening(world: World) -> Iterator[None]:
         yield
     finally:
         structlog.configure(**before)
-
-
-def _what_failed() -> str:
-    import traceback
-
-    return traceback.format_exc(limit=-4)
