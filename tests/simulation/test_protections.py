@@ -1,0 +1,73 @@
+"""The simulation finds what it is there for: with one protection undone, some seed among the first breaks a promise."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import sqlalchemy as sa
+
+from adapter.broker import Delivery, Message, Published, Receipt
+from adapter.flow.gate import Gate, Permit
+from adapter.flow.intake import Intake
+from adapter.flow.publish import Relay
+from adapter.ledger import work
+from adapter.ledger.database import Transaction
+from adapter.ledger.intake import Incoming
+from tests.simulation.run import run_seed
+
+SEEDS = 80
+
+
+def acknowledge_first(patch: pytest.MonkeyPatch) -> None:
+    """Acknowledge messages before they are stored."""
+    store = Intake._store
+
+    def hasty(self: Intake, good: Sequence[tuple[Delivery, Incoming]]) -> object:
+        self._consumer.settle([delivery for delivery, _ in good])
+        return store(self, good)
+
+    patch.setattr(Intake, "_store", hasty)
+
+
+def believe_every_publish(patch: pytest.MonkeyPatch) -> None:
+    """Take every outcome for published, whatever the broker says."""
+    publish = Relay._publish
+
+    def trusting(self: Relay, messages: list[Message]) -> list[Receipt]:
+        publish(self, messages)
+        return [Published(message.id) for message in messages]
+
+    patch.setattr(Relay, "_publish", trusting)
+
+
+def forget_the_fence(patch: pytest.MonkeyPatch) -> None:
+    """Let a worker whose lease has run out write all the same."""
+
+    def unfenced(tx: Transaction, claim: work.Claim, values: dict[str, object]) -> int:
+        row = (work.work.c.tenant == claim.tenant, work.work.c.kind == claim.ref.kind, work.work.c.key == claim.ref.key)
+        return tx.connection.execute(sa.update(work.work).where(*row).values(values)).rowcount
+
+    patch.setattr(work, "_update", unfenced)
+
+
+def open_the_gate(patch: pytest.MonkeyPatch) -> None:
+    """Go on calling a Cirrus that is down."""
+    patch.setattr(Gate, "allows", lambda _self, wanted: Permit(wanted))
+    patch.setattr(Gate, "bars", lambda _self, **_of: False)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("undo", "finding"),
+    [
+        (acknowledge_first, "was acknowledged too early"),
+        (believe_every_publish, "was not told"),
+        (forget_the_fence, ""),
+        (open_the_gate, "while a probe was out"),
+    ],
+)
+def test_an_undone_protection_is_found(
+    monkeypatch: pytest.MonkeyPatch, undo: Callable[[pytest.MonkeyPatch], None], finding: str
+) -> None:
+    """Which seed finds it is chance, and that one does is not."""
+    undo(monkeypatch)
+    assert any(finding in broken for seed in range(SEEDS) for broken in run_seed(seed).broken)
