@@ -31,7 +31,7 @@ class Applied:
 
 def apply(record: Record | None, change: Change) -> Applied:
     """Merge one change into a record, or start the record."""
-    said = replace(change.statement, external_id=change.external_id)
+    said = change.said
     if record is None:
         started = Record(ref=change.ref, home=change.home or change.ref, status=_first_status(change))
         return Applied(_with(started, change, said), Merge.APPLIED)
@@ -86,10 +86,12 @@ def _next_status(record: Record, change: Change) -> Status:
 
 
 def _departure(record: Record, change: Change) -> Record | None:
+    return depart(record, change.statement) if record.ref.kind == BOOKING and _may_hold_seat(record) else None
+
+
+def _may_hold_seat(record: Record) -> bool:
     # While it is open a call may be under way that seats it, and nobody may live to tell: a read-back will look for it.
-    if record.ref.kind != BOOKING or not (record.confirmed.get("seat") or record.open):
-        return None
-    return depart(record, change.statement)
+    return bool(record.confirmed.get("seat")) or record.open
 
 
 def depart(record: Record, said: Statement) -> Record:
@@ -124,10 +126,12 @@ def hand_over(record: Record, to: Ref) -> tuple[Record, Record | None]:
         revision=record.revision + 1,
         reason=None,
     )
-    if not record.confirmed.get("seat"):
+    if not _may_hold_seat(record):
         return after, None
     left = depart(record, next(iter(record.facets.values())))
     left = replace(left, ref=Ref(DEPARTURE, f"{left.ref.key}/{former.key}"))
+    if not record.confirmed.get("seat"):
+        return after, left
     return replace(after, confirmed={"lapsed": f"merged/{former.key}"}), left
 
 

@@ -55,7 +55,7 @@ class Kept:
     @property
     def statement(self) -> Statement:
         """What was said, as the record will have it."""
-        return replace(self.change.statement, external_id=self.change.external_id)
+        return self.change.said
 
     @property
     def standing(self) -> bool:
@@ -81,8 +81,7 @@ def takes_away(record: Record | None, change: Change) -> bool:
     before = record.facets.get(change.facet) if record is not None else None
     if before is None or before.version.rank is Rank.CANCEL or change.statement.version.rank is not Rank.CANCEL:
         return False
-    said = replace(change.statement, external_id=change.external_id)
-    return merge(before, said).merge is Merge.APPLIED
+    return merge(before, change.said).merge is Merge.APPLIED
 
 
 def course(record: Record | None, kept: Kept | None, change: Change) -> Course:
@@ -92,26 +91,23 @@ def course(record: Record | None, kept: Kept | None, change: Change) -> Course:
     """
     if kept is None or not kept.standing:
         return Course.KEEP if takes_away(record, change) else Course.APPLY
-    said = replace(change.statement, external_id=change.external_id)
-    match merge(kept.statement, said).merge:
+    match merge(kept.statement, change.said).merge:
         case Merge.UNCHANGED:
             return Course.REPEATED
         case Merge.SUPERSEDED:
-            return Course.OUTDATED if said.version.rank is Rank.CANCEL else Course.APPLY
+            return Course.OUTDATED if change.statement.version.rank is Rank.CANCEL else Course.APPLY
         case Merge.APPLIED:
             return Course.KEEP if takes_away(record, change) else Course.APPLY
 
 
 def outlives(kept: Kept, change: Change) -> bool:
     """Tell whether what is kept is newer than a change, and so still to be carried out after it."""
-    said = replace(change.statement, external_id=change.external_id)
-    return merge(kept.statement, said).merge is Merge.SUPERSEDED
+    return merge(kept.statement, change.said).merge is Merge.SUPERSEDED
 
 
 def learnt(kept: Kept, change: Change) -> Kept:
     """Return what is kept after the same was said once more, or something older: what was discarded stays so."""
-    said = replace(change.statement, external_id=change.external_id)
-    return replace(kept, change=replace(kept.change, statement=merge(kept.statement, said).statement))
+    return replace(kept, change=replace(kept.change, statement=merge(kept.statement, change.said).statement))
 
 
 def kept_anew(kept: Kept | None, new: Kept) -> Kept:

@@ -8,7 +8,7 @@ another of its own kind is an alias of it.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +92,11 @@ class Change:
     deadline: datetime | None = None
     mention: bool = False
     ripples: bool = False
+
+    @property
+    def said(self) -> Statement:
+        """The statement as the record will have it."""
+        return replace(self.statement, external_id=self.external_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from adapter.domain.records import Status
-from tests.unit.builders import enrolled, erasure_requested, merged
+from adapter.domain.applying import hand_over
+from adapter.domain.records import BOOKING, CANDIDATE, DEPARTURE, SITTING, Record, Ref, Status
+from adapter.domain.version import Rank, Statement, Version
+from tests.unit.builders import NOW, enrolled, erasure_requested, merged
 from tests.unit.pure_office import Office, kinds
 
 DAY = timedelta(days=1)
@@ -63,3 +65,14 @@ def test_a_retired_person_can_be_erased_like_any_other() -> None:
     office.work(office.now + DAY)
     assert "s2" not in office.cirrus.users
     assert office.open_tasks() == []
+
+
+def test_a_seat_that_may_be_on_its_way_is_looked_for_under_the_former_name() -> None:
+    """While a booking is open a call may seat the retired user unheard; at rest without a seat nothing is left."""
+    said = Statement.first(Version(NOW, None, Rank.UPDATE, "booked"), {"live": True})
+    former = Ref(CANDIDATE, "p2")
+    record = Record(Ref(BOOKING, "b1"), Ref(SITTING, "o1"), about=former, facets={"seat": said})
+    for status, left in ((Status.DUE, True), (Status.WAITING, True), (Status.SETTLED, False)):
+        after, departure = hand_over(replace(record, status=status), Ref(CANDIDATE, "p1"))
+        assert (after.about, departure is not None) == (Ref(CANDIDATE, "p1"), left)
+        assert departure is None or (departure.ref, departure.about) == (Ref(DEPARTURE, "b1@o1/p2"), former)
