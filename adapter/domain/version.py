@@ -54,7 +54,9 @@ class Statement:
     nothing, so it must not look like a new version to those who hear of it. `external_id` is the id by
     which Cirrus knows the thing, where the statement tells one. `replaced` is the newest known version that
     said something else: what said the same before that is no repetition of this, so an old event that is
-    replayed cannot give a new statement an old one's name. What is said may be personal and is never shown.
+    replayed cannot give a new statement an old one's name. `answered` says that `since` stands: an outcome has
+    been told under it, and the same must not be told under another id because an older repetition comes late.
+    What is said may be personal and is never shown.
     """
 
     version: Version
@@ -62,6 +64,7 @@ class Statement:
     data: Mapping[str, Any] = field(repr=False)
     external_id: str | None = None
     replaced: Version | None = None
+    answered: bool = False
 
     @classmethod
     def first(cls, version: Version, data: Mapping[str, Any]) -> Self:
@@ -72,6 +75,13 @@ class Statement:
     def label(self) -> str:
         """Name this content at this version; equal on every worker."""
         return f"{self.since.stamp}-{fingerprint(self.data)[:8]}"
+
+    def named_as(self, told: "Statement") -> "Statement":
+        """Return this statement under the name by which `told` was answered, if that is still what is said."""
+        anew = self.replaced is not None and _is_newer(self.replaced, told.version)
+        if anew or self.data != told.data or self.external_id != told.external_id:
+            return self
+        return replace(self, since=told.since, answered=True)
 
 
 class Merge(enum.Enum):
@@ -97,8 +107,8 @@ class Merged:
 def merge(held: Statement | None, said: Statement) -> Merged:
     """Decide between what is held and what is said; data and version are the same in any order of arrival.
 
-    So is `since`, but for one case: something else arrives late, from before two or more repetitions. Only a
-    full history could tell which of them came first; the newest is taken.
+    So is `since` of what was not answered yet, but for one case: something else arrives late, from before two or
+    more repetitions. Only a full history could tell which of them came first; the newest is taken.
     """
     if held is None:
         return Merged(Merge.APPLIED, said)
@@ -114,13 +124,14 @@ def merge(held: Statement | None, said: Statement) -> Merged:
 def _repeated(held: Statement, said: Version, *, newer: bool) -> Statement:
     version = said if newer else held.version
     same_run = held.replaced is None or _is_newer(said, held.replaced)
-    since = said if same_run and _is_newer(held.since, said) else held.since
+    earlier = same_run and not held.answered and _is_newer(held.since, said)
+    since = said if earlier else held.since
     return replace(held, version=version, since=since)
 
 
 def _contradicted(held: Statement, said: Version) -> Statement:
     replaced = said if held.replaced is None or _is_newer(said, held.replaced) else held.replaced
-    since = held.since if _is_newer(held.since, replaced) else held.version
+    since = held.since if held.answered or _is_newer(held.since, replaced) else held.version
     return replace(held, since=since, replaced=replaced)
 
 

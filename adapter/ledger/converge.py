@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapter.domain.applying import depart, settle
+from adapter.domain.applying import answered, depart, settle
 from adapter.domain.findings import Dismissed, Finding, Settled, Task, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
@@ -25,6 +25,7 @@ RECORD_KEY = ("tenant", "kind", "key")
 
 SETTLE_COLUMNS = (
     "status",
+    "facets",
     "confirmed",
     "wanting_kind",
     "wanting_key",
@@ -104,19 +105,20 @@ def _settle(
     for finding in findings:
         found = current.get(finding.ref)
         if found is None and finding.first is not None:
-            first[finding.ref] = settle(finding.first, finding, tx.now)
+            first[finding.ref] = settle(answered(finding.first, finding.first, finding), finding, tx.now)
         if found is None or finding.ref not in planned:
             continue
-        if found.record.home != planned[finding.ref].home:
+        was = planned[finding.ref]
+        named = answered(found.record, was, finding)
+        if found.record.home != was.home:
             if finding.confirmed is not None:
-                left = _left_behind(found.record, planned[finding.ref], finding)
+                left = _left_behind(found.record, was, finding)
                 departures[left.ref] = left
-        elif found.record.revision != planned[finding.ref].revision:
-            if finding.confirmed is not None:
-                changed = replace(found.record, confirmed=finding.confirmed)
-                updates[finding.ref] = settle_values(tx, claim.tenant, changed)
+        elif found.record.revision != was.revision:
+            confirmed = found.record.confirmed if finding.confirmed is None else finding.confirmed
+            updates[finding.ref] = settle_values(tx, claim.tenant, replace(named, confirmed=confirmed))
         else:
-            after = settle(found.record, finding, tx.now)
+            after = settle(named, finding, tx.now)
             if after.status is Status.SETTLED and found.record.status is not Status.SETTLED:
                 settled.append((finding.ref.kind, (tx.now - found.changed_at).total_seconds()))
             updates[finding.ref] = settle_values(tx, claim.tenant, after)

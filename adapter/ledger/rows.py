@@ -36,7 +36,7 @@ def intake_values(tx: Transaction, tenant: str, record: Record) -> dict[str, Any
         "about_key": record.about.key if record.about else None,
         "external_id": record.external_id,
         "rival": record.rival,
-        "facets": _sealed(tx, {name: statement_json(said) for name, said in record.facets.items()}, at, FACETS),
+        "facets": _facets(tx, record, at),
         "confirmed": _sealed(tx, dict(record.confirmed), at, CONFIRMED),
         "revision": record.revision,
         "status": record.status.value,
@@ -54,6 +54,7 @@ def settle_values(tx: Transaction, tenant: str, record: Record) -> dict[str, Any
     wanting = record.wanting
     return {
         "status": record.status.value,
+        "facets": _facets(tx, record, at),
         "confirmed": _sealed(tx, dict(record.confirmed), at, CONFIRMED),
         "wanting_kind": wanting.ref.kind if wanting and wanting.ref else None,
         "wanting_key": wanting.ref.key if wanting and wanting.ref else None,
@@ -95,6 +96,10 @@ def _row(tenant: str, ref: Ref) -> str:
     return place("records", tenant, ref.kind, ref.key)
 
 
+def _facets(tx: Transaction, record: Record, at: str) -> str:
+    return _sealed(tx, {name: statement_json(said) for name, said in record.facets.items()}, at, FACETS)
+
+
 def _sealed(tx: Transaction, value: dict[str, Any], at: str, column: str) -> str:
     return tx.seal.close_text(orjson.dumps(value).decode(), at + column)
 
@@ -125,6 +130,8 @@ def statement_json(said: Statement) -> dict[str, Any]:
         written["external_id"] = said.external_id
     if said.replaced is not None:
         written["replaced"] = _version_json(said.replaced)
+    if said.answered:
+        written["answered"] = True
     return written
 
 
@@ -133,7 +140,8 @@ def read_statement(written: Mapping[str, Any]) -> Statement:
     version = _version(written["version"])
     since = _version(written["since"]) if "since" in written else version
     replaced = _version(written["replaced"]) if "replaced" in written else None
-    return Statement(version, since, written["data"], written.get("external_id"), replaced)
+    answered = written.get("answered", False)
+    return Statement(version, since, written["data"], written.get("external_id"), replaced, answered)
 
 
 def _version_json(version: Version) -> list[Any]:

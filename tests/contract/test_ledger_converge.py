@@ -25,6 +25,7 @@ from tests.contract.ledger_kit import (
     due,
     finding,
     lend,
+    outcome,
     person,
     record,
     release,
@@ -155,6 +156,24 @@ def test_a_newer_statement_is_not_overwritten(book: Book, ledger: Ledger) -> Non
         {"seat": True},
         {"live": True, "sitting": "a", "attempt": 2},
     )
+
+
+@pytest.mark.parametrize("during", [True, False], ids=["during the call", "after it"])
+def test_what_was_told_keeps_its_name(book: Book, ledger: Ledger, during: bool) -> None:
+    """An older event that says the same comes late: what is told once more is told under the same id."""
+    claim = claim_one(ledger)
+    aggregate, _ = ledger.load(claim)
+    [member] = aggregate.members
+    late = said("e0", booked("b1", "a"), minute=-1)
+    if during:
+        store(ledger, late)
+    ledger.record(claim, aggregate, [finding(booking("b1"), outcomes=(outcome("b1"),))], POLICY, LEASE)
+    release(ledger, claim, due_in=0.0)
+    if not during:
+        store(ledger, late)
+    book.clock.advance(60)
+    [told] = ledger.load(claim_one(ledger))[0].members
+    assert told.facets["booking"].label == member.facets["booking"].label
 
 
 def test_a_ripple_during_the_call_is_not_overwritten(book: Book, ledger: Ledger) -> None:

@@ -94,6 +94,38 @@ def test_a_repetition_under_a_newer_version_keeps_its_name() -> None:
     assert merged.statement.version == snapshot.version
 
 
+@given(streams().flatmap(st.permutations), st.integers(1, 7))
+def test_what_was_answered_keeps_its_name(stream: list[Statement], heard: int) -> None:
+    """Whatever repetition or older news arrives afterwards, the same is not told under another id."""
+    told = after(stream[:heard])
+    assert told is not None
+    held = told.named_as(told)
+    for late in stream[heard:]:
+        merged = merge(held, late)
+        if merged.merge is Merge.APPLIED:
+            assert not merged.statement.answered
+            return
+        held = merged.statement
+        assert (held.label, held.answered) == (told.label, True)
+
+
+def test_an_older_repetition_during_the_answer_gives_no_other_name() -> None:
+    """What was told is what was planned; the repetition that came meanwhile changes the version only."""
+    planned = said(7, "x")
+    meanwhile = merge(planned, said(6, "x")).statement
+    assert meanwhile.label != planned.label
+    assert meanwhile.named_as(planned).label == planned.label
+
+
+@pytest.mark.parametrize("meanwhile", [[said(8, "y")], [said(8, "y"), said(9, "x")]])
+def test_what_is_said_anew_during_the_answer_has_a_name_of_its_own(meanwhile: list[Statement]) -> None:
+    """Something else is not answered by it, nor is the same once it has been something else in between."""
+    planned = said(7, "x")
+    current = after([planned, *meanwhile])
+    assert current is not None
+    assert current.named_as(planned) == current
+
+
 def test_a_late_contradiction_starts_a_new_name() -> None:
     """What was taken for a repetition turns out to be a return, once the statement between is known."""
     assert after([said(1, "x"), said(3, "x"), said(2, "y")]) == after([said(1, "x"), said(2, "y"), said(3, "x")])
