@@ -47,14 +47,15 @@ def about(
     data: Mapping[str, Any],
     *,
     subject: str | None = None,
+    cause: str | None = None,
 ) -> Outcome:
-    """Return an outcome about one record, or another `subject`, caused by the event that changed the record last."""
+    """Return an outcome about one record, or another `subject`; `cause` is the event that changed the record last."""
     return Outcome(
         type=kind,
         subject=subject or record.ref.key,
         answers=answers,
         data=data,
-        cause=record.cause,
+        cause=cause or record.cause,
     )
 
 

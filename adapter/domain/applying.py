@@ -159,10 +159,8 @@ def fold(aggregate: Aggregate, findings: Iterable[Finding], now: datetime) -> Ag
     return replace(aggregate, root=root, members=members, tasks=_tasks(aggregate, by_ref), unsure=False)
 
 
-def answered(record: Record, planned: Record, finding: Finding) -> Record:
-    """Return the record with its statements named as the outcomes name them, which go by what was planned."""
-    if not finding.outcomes:
-        return record
+def answered(record: Record, planned: Record) -> Record:
+    """Return the record with its statements under the names that outcomes have by now, which go by what was planned."""
     told = planned.facets
     named = {name: said.named_as(told[name]) if name in told else said for name, said in record.facets.items()}
     return replace(record, facets=named)

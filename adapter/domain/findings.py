@@ -96,14 +96,16 @@ class Finding:
     """What is known of one record now.
 
     `confirmed` replaces what was known of it in Cirrus, None leaves it. `note` goes to the journal: short,
-    without personal data. Outcomes that were already said are dropped by their id. `first` is the record as
-    it is to be made where nobody has spoken of it before.
+    without personal data. Outcomes that were already said are dropped by their id; `named_after` are the other
+    records by whose version they are named. `first` is the record as it is to be made where nobody has spoken
+    of it before.
     """
 
     ref: Ref
     state: State
     confirmed: Mapping[str, Any] | None = field(default=None, repr=False)
     outcomes: tuple[Outcome, ...] = ()
+    named_after: tuple[Ref, ...] = ()
     tasks: tuple[Task, ...] = ()
     closes: tuple[str, ...] = ()
     documents: tuple[Document, ...] = ()

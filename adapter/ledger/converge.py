@@ -60,8 +60,9 @@ def record_findings(
     """
     demanded = _demanded(aggregate, findings)
     awaited = _awaited(claim, findings)
-    current = _lock(tx, claim, [finding.ref for finding in findings] + demanded + awaited)
+    current = _lock(tx, claim, [*{finding.ref for finding in findings}, *_told(findings), *demanded, *awaited])
     settled = _settle(tx, claim, aggregate, findings, current)
+    _keep_names(tx, claim, aggregate, findings, current)
     _demand(tx, claim, demanded)
     writer.write(tx, claim.tenant, [outcome for f in findings for outcome in f.outcomes], claim.deadline)
     file(tx, claim.tenant, findings)
@@ -93,11 +94,12 @@ def _settle(
     tx: Transaction,
     claim: Claim,
     aggregate: Aggregate,
-    findings: Iterable[Finding],
+    findings: Sequence[Finding],
     current: Mapping[Ref, _Current],
 ) -> list[tuple[str, float]]:
     planned = {record.ref: record for record in (aggregate.root, *aggregate.members) if record is not None}
     planned |= {finding.ref: finding.first for finding in findings if finding.first is not None}
+    told = _told(findings)
     first: dict[Ref, Record] = {}
     updates: dict[Ref, dict[str, Any]] = {}
     departures: dict[Ref, Record] = {}
@@ -105,11 +107,11 @@ def _settle(
     for finding in findings:
         found = current.get(finding.ref)
         if found is None and finding.first is not None:
-            first[finding.ref] = settle(answered(finding.first, finding.first, finding), finding, tx.now)
+            first[finding.ref] = settle(answered(finding.first, finding.first), finding, tx.now)
         if found is None or finding.ref not in planned:
             continue
         was = planned[finding.ref]
-        named = answered(found.record, was, finding)
+        named = answered(found.record, was) if finding.ref in told else found.record
         if found.record.home != was.home:
             if finding.confirmed is not None:
                 left = _left_behind(found.record, was, finding)
@@ -122,7 +124,7 @@ def _settle(
             if after.status is Status.SETTLED and found.record.status is not Status.SETTLED:
                 settled.append((finding.ref.kind, (tx.now - found.changed_at).total_seconds()))
             updates[finding.ref] = settle_values(tx, claim.tenant, after)
-    _update(tx, claim, updates)
+    _update(tx, claim, updates, SETTLE_COLUMNS)
     insert_new(tx, records, [_whole(tx, claim.tenant, record) for _, record in sorted(first.items())], RECORD_KEY)
     rows = [intake_values(tx, claim.tenant, departure) for _, departure in sorted(departures.items())]
     upsert(tx, records, rows, RECORD_KEY, ("confirmed", "status", "revision"))
@@ -139,9 +141,32 @@ def _left_behind(record: Record, planned: Record, finding: Finding) -> Record:
     return depart(seated, next(iter(record.facets.values())))
 
 
-def _update(tx: Transaction, claim: Claim, updates: Mapping[Ref, dict[str, Any]]) -> None:
+def _update(tx: Transaction, claim: Claim, updates: Mapping[Ref, dict[str, Any]], columns: Sequence[str]) -> None:
     rows = [{"tenant": claim.tenant, "kind": ref.kind, "key": ref.key, **values} for ref, values in updates.items()]
-    update_rows(tx, records, rows, RECORD_KEY, SETTLE_COLUMNS)
+    update_rows(tx, records, rows, RECORD_KEY, columns)
+
+
+def _told(findings: Iterable[Finding]) -> set[Ref]:
+    """Return the records by whose version an outcome is named."""
+    return {ref for finding in findings if finding.outcomes for ref in (finding.ref, *finding.named_after)}
+
+
+def _keep_names(
+    tx: Transaction,
+    claim: Claim,
+    aggregate: Aggregate,
+    findings: Sequence[Finding],
+    current: Mapping[Ref, _Current],
+) -> None:
+    """Let records that nothing was found of keep the version by which the outcomes of others are named."""
+    near = dict(aggregate.related)
+    if aggregate.root is not None:
+        near[aggregate.ref] = aggregate.root
+    others = _told(findings) - {finding.ref for finding in findings}
+    named = {ref: answered(current[ref].record, near[ref]) for ref in others if ref in current and ref in near}
+    changed = {ref: record for ref, record in named.items() if record != current[ref].record}
+    values = {ref: {"facets": settle_values(tx, claim.tenant, record)["facets"]} for ref, record in changed.items()}
+    _update(tx, claim, values, ("facets",))
 
 
 def _raise_tasks(tx: Transaction, claim: Claim, raised: Iterable[Task]) -> None:

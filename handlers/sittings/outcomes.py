@@ -1,10 +1,10 @@
 """What the SIS hears of a sitting and its bookings."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from adapter.domain.findings import Dismissed, Finding, Handed, Settled, Task
 from adapter.domain.outcomes import Outcome
-from adapter.domain.records import BOOKING, Aggregate, Record
+from adapter.domain.records import BOOKING, Aggregate, Record, Ref
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Statement, utc_text
 from handlers import said
@@ -118,17 +118,8 @@ def booking_cancelled(member: Booked, life: Statement | None) -> Finding:
     record = member.record
     if record.ref.kind != BOOKING:
         return Finding(record.ref, Settled(), confirmed={}, note="off the former sitting")
-    causes = [statement_of(record).label]
-    reason: str | None = None
-    if not booking_is_live(record):
-        reason = record.facets[SEAT].data.get("reason")
-    elif life is not None and is_canceled(life):
-        causes.append(life.label)
-        reason = life.data.get("reason") or "the exam was cancelled"
-    elif member.candidate is not None and (left := withdrawal(member.candidate)) is not None:
-        causes.append(left.label)
-        reason = "the student has left the programme"
-    answers = "/".join(causes)
+    lapse = _lapse(member, life) if booking_is_live(record) else None
+    answers = statement_of(record).label if lapse is None else f"{statement_of(record).label}/{lapse.label}"
     outcome = said.about(
         record,
         said.BOOKING_CANCELLED,
@@ -137,11 +128,42 @@ def booking_cancelled(member: Booked, life: Statement | None) -> Finding:
             "associationId": record.ref.key,
             "offeringId": record.home.key,
             "personId": record.about.key if record.about else None,
-            "reason": reason,
+            "reason": record.facets[SEAT].data.get("reason") if lapse is None else lapse.reason,
         },
+        cause=None if lapse is None else lapse.cause,
     )
-    left_over = {"lapsed": answers} if booking_is_live(record) else {}
-    return Finding(record.ref, Settled(), confirmed=left_over, outcomes=(outcome,), note="no seat")
+    return Finding(
+        record.ref,
+        Settled(),
+        confirmed={"lapsed": answers} if booking_is_live(record) else {},
+        outcomes=(outcome,),
+        named_after=() if lapse is None else (lapse.of,),
+        note="no seat",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lapse:
+    """What a booking has lapsed with: the record, the version of its end, and the reason in words.
+
+    `cause` is the event that came last: the end, or the booking of what had ended before.
+    """
+
+    of: Ref
+    label: str
+    reason: str
+    cause: str
+
+
+def _lapse(member: Booked, life: Statement | None) -> _Lapse | None:
+    if life is not None and is_canceled(life):
+        of, end, reason = member.record.home, life, life.data.get("reason") or "the exam was cancelled"
+    elif member.candidate is not None and (left := withdrawal(member.candidate)) is not None:
+        of, end, reason = member.candidate.ref, left, "the student has left the programme"
+    else:
+        return None
+    last = max(statement_of(member.record).since, end.since, key=lambda since: since.time)
+    return _Lapse(of, end.label, reason, last.event_id)
 
 
 def booking_pending(record: Record, stage: str, kind: str, key: str | None, sitting: SittingView | None) -> Outcome:

@@ -157,7 +157,7 @@ def _sort_one(
     if not member.live:
         if member.seated and who in wanted_by:
             seats.gone.append(member)
-        elif member.seated and member.ahead is not None and now < sitting.end:
+        elif member.seated and member.ahead is not None and not sitting.canceled and now < sitting.end:
             seats.staying.append((member, member.ahead))
         elif member.seated:
             seats.surplus.append(member)

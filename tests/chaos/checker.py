@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import assert_never
 
-import orjson
-
 from handlers import said
 from handlers.sittings.tasks import LOST_LINK, REMOVE_CANDIDATE
 from tests.chaos.expectation import (
@@ -20,9 +18,9 @@ from tests.chaos.expectation import (
     SeatWanted,
     Wish,
 )
-from tests.chaos.facts import Facts, Told
+from tests.chaos.facts import Facts
 from tests.chaos.office import AT_ONCE
-from tests.scenarios.sis import candidate
+from tests.scenarios.sis import candidate, meaning
 
 LAST_WORDS = {
     "booking": (said.BOOKING_CONFIRMED, said.BOOKING_CANCELLED, said.BOOKING_REJECTED),
@@ -36,9 +34,6 @@ CANDIDATE = candidate("")
 
 LEFT = "@"
 """Stands between a booking and the exam that it has left, where a seat is spoken of that is to be given up."""
-
-IN_PASSING = frozenset({"confirmedBy", "changed", "launchUrl"})
-"""Fields that may differ between two tellings of one thing."""
 
 
 class Class(enum.Enum):
@@ -179,12 +174,12 @@ class _Checker:
             for who, links in schedule.seats.items():
                 if links > 1:
                     yield Finding(Class.DUPLICATED, f"{who} was added to {exam} {links} times")
-        ids: dict[object, set[str]] = {}
+        ids: dict[bytes, set[str]] = {}
         for told in self.facts.told:
-            ids.setdefault(_content(told), set()).add(told.id)
+            ids.setdefault(meaning(told.type, told.subject, told.cause, told.data), set()).add(told.id)
         for content, names in ids.items():
             if len(names) > 1:
-                yield Finding(Class.DUPLICATED, f"told under {len(names)} ids: {content}")
+                yield Finding(Class.DUPLICATED, f"told under {len(names)} ids: {content.decode()}")
 
     def _strays(self) -> Iterator[str]:
         expected, facts = self.expected, self.facts
@@ -254,11 +249,6 @@ class _Checker:
 
 def _unexpected(why: str) -> Finding:
     return Finding(Class.UNEXPECTED, why)
-
-
-def _content(told: Told) -> tuple[str, str, str | None, bytes]:
-    data = {name: value for name, value in told.data.items() if name not in IN_PASSING}
-    return (told.type, told.subject, told.cause, orjson.dumps(data, option=orjson.OPT_SORT_KEYS))
 
 
 def describe(findings: Iterable[Finding], most: int = 40) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from adapter.domain.applying import fold
 from adapter.domain.findings import Continues, Dismissed, Finding, Handed, Settled, Waits
-from adapter.domain.records import DEPARTURE, Ref
+from adapter.domain.records import DEPARTURE, Record, Ref
 from adapter.domain.verdict import Reason
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.work import Claim
@@ -65,6 +65,11 @@ def claim_of(ledger: Ledger, ref: Ref) -> Claim:
             release(ledger, claim, due_in=0.0)
     assert found is not None, f"{ref} is not due"
     return found
+
+
+def labels(known: Record) -> dict[str, str]:
+    """Return the name of each statement of a record."""
+    return {facet: statement.label for facet, statement in known.facets.items()}
 
 
 def test_an_aggregate_is_read_whole(ledger: Ledger) -> None:
@@ -174,6 +179,23 @@ def test_what_was_told_keeps_its_name(book: Book, ledger: Ledger, during: bool) 
     book.clock.advance(60)
     [told] = ledger.load(claim_one(ledger))[0].members
     assert told.facets["booking"].label == member.facets["booking"].label
+
+
+def test_what_others_are_named_after_keeps_its_name(book: Book, ledger: Ledger) -> None:
+    """A booking that lapsed with its exam is told by the version of the exam, of which nothing was found."""
+    claim = claim_one(ledger)
+    aggregate, _ = ledger.load(claim)
+    assert aggregate.root is not None
+    lapsed = finding(booking("b1"), outcomes=(outcome("b1"),), named_after=(sitting("a"), candidate("anna")))
+    ledger.record(claim, aggregate, [lapsed], POLICY, LEASE)
+    release(ledger, claim, due_in=0.0)
+    store(ledger, said("e0", scheduled("a"), person("anna", mention=True, last="A"), minute=-1))
+    book.clock.advance(60)
+    later, _ = ledger.load(claim_one(ledger))
+    assert later.root is not None
+    assert (later.root.status, later.root.revision) == (aggregate.root.status, aggregate.root.revision)
+    assert labels(later.root) == labels(aggregate.root)
+    assert labels(later.related[candidate("anna")]) == labels(aggregate.related[candidate("anna")])
 
 
 def test_a_ripple_during_the_call_is_not_overwritten(book: Book, ledger: Ledger) -> None:

@@ -5,12 +5,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+
 Json = dict[str, Any]
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 COURSE = "MATH1"
+
+IN_PASSING = frozenset({"confirmedBy", "changed", "launchUrl"})
+"""Fields of outcomes that may differ between two tellings of one thing."""
 
 
 class Sis:
@@ -164,3 +169,9 @@ def candidate(who: str) -> str:
 def text(moment: datetime) -> str:
     """Write a moment as in RFC 3339."""
     return moment.isoformat()
+
+
+def meaning(kind: str, subject: str, cause: str | None, data: Mapping[str, Any]) -> bytes:
+    """Return what an outcome says: two with the same meaning are one, so they must have one id."""
+    told = {name: value for name, value in data.items() if name not in IN_PASSING}
+    return orjson.dumps([kind, subject, cause, told], option=orjson.OPT_SORT_KEYS)

@@ -9,7 +9,7 @@ import orjson
 
 from adapter.domain.answers import Failing, Garbled, NoAnswer, Unreachable
 from adapter.flow.gate import OUTAGE_AFTER
-from tests.scenarios.sis import Json, candidate
+from tests.scenarios.sis import Json, candidate, meaning
 from tests.simulation.cirrus import Called
 from tests.simulation.day import EXAMS, SPOILT
 from tests.simulation.world import CONCURRENCY, GUEST, World
@@ -20,9 +20,6 @@ WINDOW = 2.0
 
 OF_OTHERS = ("cirrus.task.", "cirrus.result.", "cirrus.attendance.")
 """Outcomes that answer something else than a statement of the SIS."""
-
-IN_PASSING = frozenset({"confirmedBy", "changed", "launchUrl"})
-"""Fields that may differ between two tellings of one thing."""
 
 
 def violations(world: World) -> list[str]:
@@ -69,9 +66,10 @@ def the_wanted_seats(world: World) -> Iterator[str]:
 
 
 def _on_their_way(world: World, exam: str) -> set[str]:
-    """Return who keeps a seat until there is one in the exam that the booking has moved to."""
-    waiting = "SELECT about_key FROM records WHERE kind = 'departure' AND status = 'waiting'"
-    return {candidate(row[0]) for row in world.rows(f"{waiting} AND home_key = '{exam}'")}
+    """Return who keeps a seat until there is one in the exam that the booking has moved to, if there ever is."""
+    waiting = {row[0] for row in world.rows("SELECT key FROM records WHERE kind = 'booking' AND status = 'waiting'")}
+    left = world.rows(f"SELECT key, about_key, status FROM records WHERE kind = 'departure' AND home_key = '{exam}'")
+    return {candidate(who) for key, who, status in left if status == "waiting" or key.split("@")[0] in waiting}
 
 
 def one_effect_for_each_wish(world: World) -> Iterator[str]:
@@ -129,12 +127,10 @@ def every_outcome_once(world: World) -> Iterator[str]:
 
 
 def _under_two_ids(told: Iterable[Json]) -> Iterator[str]:
-    """What answers one event with one content is one outcome, for a reader who drops what has come under its id."""
+    """Find what was told more than once, for a reader who drops what has come before under the same id."""
     names: dict[bytes, set[str]] = defaultdict(set)
     for event in told:
-        data = {name: value for name, value in event["data"].items() if name not in IN_PASSING}
-        content = [event["type"], event["subject"], event.get("causationid"), data]
-        names[orjson.dumps(content, option=orjson.OPT_SORT_KEYS)].add(event["id"])
+        names[meaning(event["type"], event["subject"], event.get("causationid"), event["data"])].add(event["id"])
     for content, ids in names.items():
         if len(ids) > 1:
             yield f"told under {len(ids)} ids: {content.decode()}"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapter.domain.answers import Accepted, Receipt, ScheduleSeen
 from adapter.domain.applying import apply, depart, fold
-from adapter.domain.findings import Plan, Settled, Waits
+from adapter.domain.findings import Handed, Plan, Settled, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import BOOKING, CANDIDATE, DEPARTURE, SITTING, Aggregate, Change, Record, Ref, Status
 from adapter.domain.steps import ReadSchedule, UnlistCandidates
@@ -22,8 +22,8 @@ VERSION = Version(NOW, None, Rank.UPDATE, "e1")
 OLD, NEW, WHO = Ref(SITTING, "old"), Ref(SITTING, "new"), Ref("candidate", "p1")
 
 
-def old_sitting() -> Record:
-    """Return a sitting that is a draft in Cirrus."""
+def old_sitting(*, called_off: bool = False) -> Record:
+    """Return a sitting that is a draft in Cirrus, or one that is called off and cannot be deleted there."""
     said = {
         "title": "Exam",
         "start": utc_text(START),
@@ -33,12 +33,14 @@ def old_sitting() -> Record:
         "pin": None,
         "assessment": "LAW1",
     }
-    known = Known(exists=True, made=True, title="Exam", start=START, end=START + timedelta(hours=3))
+    end = START + timedelta(hours=3)
+    known = Known(exists=True, made=True, title="Exam", start=START, end=end, deletion_refused=called_off)
+    life = Statement.first(VERSION, {"canceled": called_off, "reason": None})
     return Record(
         ref=OLD,
         home=OLD,
         external_id="old",
-        facets={"timetable": Statement.first(VERSION, said)},
+        facets={"timetable": Statement.first(VERSION, said), "life": life},
         confirmed=known.data(),
         status=Status.SETTLED,
     )
@@ -81,6 +83,16 @@ def test_the_old_seat_is_given_up_when_the_new_exam_is_called_off() -> None:
     """The booking has lapsed with its new exam: no seat will come, so there is nothing to wait for."""
     lapsed = replace(moved(lapsed="v1/v2"), status=Status.SETTLED)
     assert planned(lapsed).steps == (UnlistCandidates("old", ("S1",)),)
+
+
+def test_the_old_seat_goes_with_its_schedule_when_the_old_exam_is_called_off() -> None:
+    """Nobody sits in it, so nothing is waited for: the person who removes the schedule removes the seat."""
+    known = replace(left(moved(), seat=True, by="answer"), root=old_sitting(called_off=True))
+    made = plan(known, NOW, POLICY)
+    assert [(finding.ref.kind, finding.state) for finding in made.findings] == [
+        ("sitting", Handed()),
+        ("departure", Handed()),
+    ]
 
 
 def test_what_is_left_behind_is_a_record_of_its_own() -> None:

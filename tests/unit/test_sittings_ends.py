@@ -86,6 +86,17 @@ def test_an_exam_called_off_names_the_withdrawal_where_the_sis_called_nothing_of
     assert told(found(made)[B1]) == [cancelled("1", "the student has left the programme")]
 
 
+def test_a_booking_that_lapses_names_the_event_that_came_last() -> None:
+    """The withdrawal, or the booking of somebody who had left before; and whose version names what is told."""
+    booking = booked("1", "1", minute=2)
+    before, after = withdrawn("1", minute=1), withdrawn("1", minute=3)
+    for left, last in ((before, booking), (after, after)):
+        known = sitting(enrolled("1"), booking, left, confirmed={B1: SEAT}, known={**MADE, "exists": False})
+        off = found(plan(known, NOW, POLICY))[B1]
+        assert [outcome.cause for outcome in off.outcomes] == [last.envelope.id]
+        assert off.named_after == (Ref("candidate", "p1"),)
+
+
 def test_attempts_are_asked_for_from_the_start_on() -> None:
     """At the very start somebody may have begun; a second before, nobody has."""
     known = sitting(exam_cancelled(minute=1), known={**MADE, "deletion_refused": False})
