@@ -12,7 +12,6 @@ import orjson
 
 import handlers
 from adapter.broker import Consumer
-from adapter.ledger.sealing import new_key
 from tests.benchmarks import plain
 from tests.benchmarks.race import Look, Race, race
 from tests.benchmarks.season import TENANT, Season
@@ -143,7 +142,7 @@ url = "{place.amqp_url}"
 
 [ledger]
 url = "{place.postgres_url}"
-seal_key = "{new_key()}"
+seal_key = "{place.seal_key}"
 
 [observe]
 port = {port}

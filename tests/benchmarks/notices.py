@@ -18,7 +18,6 @@ import orjson
 import psycopg
 from sqlalchemy import make_url
 
-from adapter.ledger.sealing import new_key
 from tests.benchmarks.season import TENANT
 from tests.benchmarks.stage import PATIENCE, PROGRAM, Place, answers, wait_for_end
 from tests.services.processes import free_port
@@ -194,7 +193,7 @@ def _configure(place: Place, port: int, ops: int) -> Path:
     file.write_text(f"""
 [ledger]
 url = "{place.postgres_url}"
-seal_key = "{new_key()}"
+seal_key = "{place.seal_key}"
 
 [observe]
 port = {ops}

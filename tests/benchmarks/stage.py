@@ -3,7 +3,7 @@
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import psutil
 
 from adapter.cirrus.sandbox import SandboxControl
 from adapter.cirrus.sandbox.options import API_BASE
+from adapter.ledger.sealing import new_key
 from tests.benchmarks.season import TENANT
 from tests.services.processes import Leash, ServerProcess, free_port, wait_until
 
@@ -27,6 +28,7 @@ class Place:
     amqp_url: str
     postgres_url: str
     leash: Leash
+    seal_key: str = field(default_factory=new_key, repr=False)
 
     def start(self, name: str, *command: str | Path) -> ServerProcess:
         """Start a program with a clean environment; its output goes to a log of its name."""

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from rich.console import Console
 
+from adapter.ledger.sealing import new_key
 from tests.benchmarks.bench import run_benchmark
 from tests.benchmarks.contestants import CONFIRMED, Choices
 from tests.benchmarks.stage import Place
@@ -23,11 +24,13 @@ TINY = Choices(latency_ms=5, linger_s=1, concurrency=4, batch_size=100, threads=
 def test_a_tiny_season_gives_a_complete_report_without_problems(amqp_url: str, postgres_url: str) -> None:
     """Both contestants seat all of 200 bookings, each is told once, and every figure and target is in the report."""
 
+    key = new_key()
+
     @contextmanager
     def place() -> Iterator[Place]:
         leash = Leash()
         try:
-            yield Place(amqp_url, postgres_url, leash)
+            yield Place(amqp_url, postgres_url, leash, key)
         finally:
             leash.close()
 
