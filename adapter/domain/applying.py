@@ -161,9 +161,20 @@ def fold(aggregate: Aggregate, findings: Iterable[Finding], now: datetime) -> Ag
 
 def answered(record: Record, planned: Record) -> Record:
     """Return the record with its statements under the names that outcomes have by now, which go by what was planned."""
-    told = planned.facets
-    named = {name: said.named_as(told[name]) if name in told else said for name, said in record.facets.items()}
-    return replace(record, facets=named)
+    facets = dict(record.facets)
+    for name in facets.keys() & planned.facets.keys():
+        said, told = facets[name], planned.facets[name]
+        if record.revision == planned.revision or said.repeats(told):
+            facets[name] = said.named_as(told)
+    return replace(record, facets=facets)
+
+
+def overtaken(record: Record, finding: Finding) -> Record:
+    """Return a record that has changed since the plan: only what was learnt of Cirrus counts, and it is due again."""
+    confirmed = record.confirmed if finding.confirmed is None else finding.confirmed
+    # The finding may have closed the task that a person had, so nobody else would look at it any more.
+    status = Status.DUE if record.status is Status.MANUAL else record.status
+    return replace(record, confirmed=confirmed, status=status)
 
 
 def settle(record: Record, finding: Finding, now: datetime) -> Record:

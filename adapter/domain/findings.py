@@ -66,7 +66,8 @@ class Task:
     """Something only a person can do in Cirrus, with exact steps.
 
     `name` is the kind of task; a record has at most one open task of a kind. `answers` tells two tasks of
-    the same kind apart over time (the version that asked for it).
+    the same kind apart over time (the version that asked for it); `named_after` are the other records whose
+    versions that names.
     """
 
     ref: Ref
@@ -75,6 +76,7 @@ class Task:
     text: str
     steps: tuple[str, ...]
     deadline: datetime | None = None
+    named_after: tuple[Ref, ...] = ()
 
     def id(self, tenant: str) -> str:
         """Return the id of the task: the same as long as the same version asks for it."""

@@ -76,11 +76,13 @@ class Statement:
         """Name this content at this version; equal on every worker."""
         return f"{self.since.stamp}-{fingerprint(self.data)[:8]}"
 
-    def named_as(self, told: "Statement") -> "Statement":
-        """Return this statement under the name by which `told` was answered, if that is still what is said."""
+    def repeats(self, told: "Statement") -> bool:
+        """Tell whether this says what `told` says, and nothing else has been said since."""
         anew = self.replaced is not None and _is_newer(self.replaced, told.version)
-        if anew or self.data != told.data or self.external_id != told.external_id:
-            return self
+        return not anew and self.data == told.data and self.external_id == told.external_id
+
+    def named_as(self, told: "Statement") -> "Statement":
+        """Return this statement under the name by which `told` was answered."""
         return replace(self, since=told.since, answered=True)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapter.domain.applying import answered, depart, settle
+from adapter.domain.applying import answered, depart, overtaken, settle
 from adapter.domain.findings import Dismissed, Finding, Settled, Task, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
@@ -117,8 +117,7 @@ def _settle(
                 left = _left_behind(found.record, was, finding)
                 departures[left.ref] = left
         elif found.record.revision != was.revision:
-            confirmed = found.record.confirmed if finding.confirmed is None else finding.confirmed
-            updates[finding.ref] = settle_values(tx, claim.tenant, replace(named, confirmed=confirmed))
+            updates[finding.ref] = settle_values(tx, claim.tenant, overtaken(named, finding))
         else:
             after = settle(named, finding, tx.now)
             if after.status is Status.SETTLED and found.record.status is not Status.SETTLED:

@@ -1,17 +1,16 @@
 """What the SIS hears of a sitting and its bookings."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from adapter.domain.findings import Dismissed, Finding, Handed, Settled, Task
 from adapter.domain.outcomes import Outcome
-from adapter.domain.records import BOOKING, Aggregate, Record, Ref
+from adapter.domain.records import BOOKING, Aggregate, Record
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Statement, utc_text
 from handlers import said
-from handlers.people import withdrawal
 from handlers.sittings.seats import EXAM_REJECTED, Booked
 from handlers.sittings.translate import SEAT
-from handlers.sittings.view import SittingView, booking_is_live, booking_label, is_canceled, statement_of
+from handlers.sittings.view import SittingView, booking_is_live, booking_label, statement_of
 
 
 def exam_confirmed(sitting: SittingView, state: str) -> Outcome:
@@ -118,7 +117,7 @@ def booking_cancelled(member: Booked, life: Statement | None) -> Finding:
     record = member.record
     if record.ref.kind != BOOKING:
         return Finding(record.ref, Settled(), confirmed={}, note="off the former sitting")
-    lapse = _lapse(member, life) if booking_is_live(record) else None
+    lapse = member.lapse(life)
     answers = statement_of(record).label if lapse is None else f"{statement_of(record).label}/{lapse.label}"
     outcome = said.about(
         record,
@@ -140,30 +139,6 @@ def booking_cancelled(member: Booked, life: Statement | None) -> Finding:
         named_after=() if lapse is None else (lapse.of,),
         note="no seat",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Lapse:
-    """What a booking has lapsed with: the record, the version of its end, and the reason in words.
-
-    `cause` is the event that came last: the end, or the booking of what had ended before.
-    """
-
-    of: Ref
-    label: str
-    reason: str
-    cause: str
-
-
-def _lapse(member: Booked, life: Statement | None) -> _Lapse | None:
-    if life is not None and is_canceled(life):
-        of, end, reason = member.record.home, life, life.data.get("reason") or "the exam was cancelled"
-    elif member.candidate is not None and (left := withdrawal(member.candidate)) is not None:
-        of, end, reason = member.candidate.ref, left, "the student has left the programme"
-    else:
-        return None
-    last = max(statement_of(member.record).since, end.since, key=lambda since: since.time)
-    return _Lapse(of, end.label, reason, last.event_id)
 
 
 def booking_pending(record: Record, stage: str, kind: str, key: str | None, sitting: SittingView | None) -> Outcome:
@@ -198,4 +173,5 @@ def asking(finding: Finding, aggregate: Aggregate, record: Record, *asked: Task)
         outcomes=(*finding.outcomes, *told),
         tasks=(*finding.tasks, *asked),
         closes=(*finding.closes, *(task.name for task in outdated)),
+        named_after=(*finding.named_after, *(ref for task in asked for ref in task.named_after)),
     )

@@ -13,6 +13,7 @@ from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.domain.steps import Profile, Seat
 from adapter.domain.verdict import Reason
+from adapter.domain.version import Statement
 from handlers.extra_time import booked_percentage
 from handlers.people import (
     in_cirrus,
@@ -26,13 +27,34 @@ from handlers.people import (
     withdrawal,
 )
 from handlers.sittings.translate import SEAT
-from handlers.sittings.view import REMOVED, SittingView, booking_is_live, holds_seat, is_removed
+from handlers.sittings.view import (
+    REMOVED,
+    SittingView,
+    booking_is_live,
+    holds_seat,
+    is_canceled,
+    is_removed,
+    statement_of,
+)
 
 EXAM_REJECTED = "exam-rejected"
 """Reason code of bookings that are refused because their exam is."""
 
 SEAT_FACTS = ("seat", "by", "link")
 """What a booking has confirmed that is true of the seat, whichever booking holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """What a booking has lapsed with: the record, the version of its end, and the reason in words.
+
+    `cause` is the event that came last: the end, or the booking of what had ended before.
+    """
+
+    of: Ref
+    label: str
+    reason: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +97,19 @@ class Booked:
     def extended(self) -> bool:
         """Whether the candidate will have all the time that was granted."""
         return self.in_force >= self.extra
+
+    def lapse(self, life: Statement | None) -> Lapse | None:
+        """Return why there is no seat although the SIS has not cancelled the booking; `life` is the exam's."""
+        if not booking_is_live(self.record):
+            return None
+        if life is not None and is_canceled(life):
+            of, end, reason = self.record.home, life, life.data.get("reason") or "the exam was cancelled"
+        elif self.candidate is not None and (left := withdrawal(self.candidate)) is not None:
+            of, end, reason = self.candidate.ref, left, "the student has left the programme"
+        else:
+            return None
+        last = max(statement_of(self.record).since, end.since, key=lambda since: since.time)
+        return Lapse(of, end.label, reason, last.event_id)
 
     @property
     def link_lost(self) -> bool:

@@ -28,10 +28,12 @@ UNSEEN = frozenset({LATE_EXTRA_TIME, LOST_LINK})
 
 def remove_candidate(member: Booked, sitting: SittingView) -> Task:
     """Ask for a candidate to be taken off an activated schedule."""
+    lapse = member.lapse(sitting.life)
+    label = booking_label(member.record)
     return Task(
         member.record.ref,
         REMOVE_CANDIDATE,
-        booking_label(member.record),
+        label if lapse is None else f"{label}/{lapse.label}",
         f"Take candidate {member.candidate_id} off schedule {sitting.external_id}: the booking no longer stands.",
         (
             f"In Cirrus, open the schedule with external id {sitting.external_id}.",
@@ -39,6 +41,7 @@ def remove_candidate(member: Booked, sitting: SittingView) -> Task:
             "If the candidate has not started, remove the candidate. If the exam has begun, leave it as it is.",
         ),
         sitting.start,
+        () if lapse is None else (lapse.of,),
     )
 
 

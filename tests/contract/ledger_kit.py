@@ -211,6 +211,18 @@ def record(ledger: Ledger, claim: Claim, *findings: Finding) -> None:
     ledger.record(claim, aggregate, findings, POLICY, LEASE)
 
 
+def claim_of(ledger: Ledger, ref: Ref) -> Claim:
+    """Claim everything that is due and return the claim of one aggregate; the rest is given back, still due."""
+    found = None
+    for claim in ledger.claim(TENANT, 1000, LEASE):
+        if claim.ref == ref:
+            found = claim
+        else:
+            release(ledger, claim, due_in=0.0)
+    assert found is not None, f"{ref} is not due"
+    return found
+
+
 def release(ledger: Ledger, claim: Claim, **changes: Any) -> None:  # noqa: ANN401 - handed on to Ledger.release
     """Give a claim back with nothing more to do, unless told otherwise, and hold it no longer."""
     given: dict[str, Any] = {"due_in": None, "look_again": None, "attempt": 0, "linger": POLICY.linger}

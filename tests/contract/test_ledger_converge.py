@@ -8,10 +8,9 @@ import pytest
 
 from adapter.domain.applying import fold
 from adapter.domain.findings import Continues, Dismissed, Finding, Handed, Settled, Waits
-from adapter.domain.records import DEPARTURE, Record, Ref
+from adapter.domain.records import DEPARTURE, Ref
 from adapter.domain.verdict import Reason
 from adapter.ledger.ledger import Ledger
-from adapter.ledger.work import Claim
 from tests.contract.ledger_kit import (
     DATABASES,
     LEASE,
@@ -21,11 +20,11 @@ from tests.contract.ledger_kit import (
     booked,
     booking,
     candidate,
+    claim_of,
     claim_one,
     due,
     finding,
     lend,
-    outcome,
     person,
     record,
     release,
@@ -53,23 +52,6 @@ def ledger(book: Book) -> Ledger:
     store(ledger, said("e1", person("anna", mention=True, last="A"), booked("b1", "a"), scheduled("a")))
     book.clock.advance(60)
     return ledger
-
-
-def claim_of(ledger: Ledger, ref: Ref) -> Claim:
-    """Claim everything that is due and return the claim of one aggregate; the rest is given back, still due."""
-    found = None
-    for claim in ledger.claim(TENANT, 1000, LEASE):
-        if claim.ref == ref:
-            found = claim
-        else:
-            release(ledger, claim, due_in=0.0)
-    assert found is not None, f"{ref} is not due"
-    return found
-
-
-def labels(known: Record) -> dict[str, str]:
-    """Return the name of each statement of a record."""
-    return {facet: statement.label for facet, statement in known.facets.items()}
 
 
 def test_an_aggregate_is_read_whole(ledger: Ledger) -> None:
@@ -145,69 +127,6 @@ def test_the_age_of_a_wish_is_told_once(book: Book, ledger: Ledger) -> None:
     found = [finding(booking("b1")), finding(sitting("a"), Continues())]
     assert ledger.record(claim, aggregate, found, POLICY, LEASE).settled == (("booking", 60.0),)
     assert ledger.record(claim, aggregate, found, POLICY, LEASE).settled == ()
-
-
-def test_a_newer_statement_is_not_overwritten(book: Book, ledger: Ledger) -> None:
-    """When the SIS changed a record during the call, what was learnt of Cirrus is kept and the record stays due."""
-    claim = claim_one(ledger)
-    aggregate, _ = ledger.load(claim)
-    store(ledger, said("e2", booked("b1", "a", attempt=2), minute=1))
-    ledger.record(claim, aggregate, [finding(booking("b1"), confirmed={"seat": True})], POLICY, LEASE)
-    release(ledger, claim)
-    book.clock.advance(60)
-    [member] = ledger.load(claim_one(ledger))[0].members
-    assert (member.status.value, member.confirmed, member.data("booking")) == (
-        "due",
-        {"seat": True},
-        {"live": True, "sitting": "a", "attempt": 2},
-    )
-
-
-@pytest.mark.parametrize("during", [True, False], ids=["during the call", "after it"])
-def test_what_was_told_keeps_its_name(book: Book, ledger: Ledger, during: bool) -> None:
-    """An older event that says the same comes late: what is told once more is told under the same id."""
-    claim = claim_one(ledger)
-    aggregate, _ = ledger.load(claim)
-    [member] = aggregate.members
-    late = said("e0", booked("b1", "a"), minute=-1)
-    if during:
-        store(ledger, late)
-    ledger.record(claim, aggregate, [finding(booking("b1"), outcomes=(outcome("b1"),))], POLICY, LEASE)
-    release(ledger, claim, due_in=0.0)
-    if not during:
-        store(ledger, late)
-    book.clock.advance(60)
-    [told] = ledger.load(claim_one(ledger))[0].members
-    assert told.facets["booking"].label == member.facets["booking"].label
-
-
-def test_what_others_are_named_after_keeps_its_name(book: Book, ledger: Ledger) -> None:
-    """A booking that lapsed with its exam is told by the version of the exam, of which nothing was found."""
-    claim = claim_one(ledger)
-    aggregate, _ = ledger.load(claim)
-    assert aggregate.root is not None
-    lapsed = finding(booking("b1"), outcomes=(outcome("b1"),), named_after=(sitting("a"), candidate("anna")))
-    ledger.record(claim, aggregate, [lapsed], POLICY, LEASE)
-    release(ledger, claim, due_in=0.0)
-    store(ledger, said("e0", scheduled("a"), person("anna", mention=True, last="A"), minute=-1))
-    book.clock.advance(60)
-    later, _ = ledger.load(claim_one(ledger))
-    assert later.root is not None
-    assert (later.root.status, later.root.revision) == (aggregate.root.status, aggregate.root.revision)
-    assert labels(later.root) == labels(aggregate.root)
-    assert labels(later.related[candidate("anna")]) == labels(aggregate.related[candidate("anna")])
-
-
-def test_a_ripple_during_the_call_is_not_overwritten(book: Book, ledger: Ledger) -> None:
-    """When the candidate changed while its booking was settled, the booking is looked at again."""
-    claim = claim_one(ledger)
-    aggregate, _ = ledger.load(claim)
-    store(ledger, said("e2", person("anna", last="B"), minute=1))
-    ledger.record(claim, aggregate, [finding(booking("b1")), finding(sitting("a"))], POLICY, LEASE)
-    release(ledger, claim)
-    book.clock.advance(60)
-    aggregate, _ = ledger.load(claim_of(ledger, sitting("a")))
-    assert [(member.ref, member.open) for member in aggregate.members] == [(booking("b1"), True)]
 
 
 def test_a_seat_taken_while_its_booking_moved_is_given_up(book: Book, ledger: Ledger) -> None:

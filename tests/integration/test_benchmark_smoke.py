@@ -23,7 +23,6 @@ TINY = Choices(latency_ms=5, linger_s=1, concurrency=4, batch_size=100, threads=
 @pytest.mark.timeout(90)
 def test_a_tiny_season_gives_a_complete_report_without_problems(amqp_url: str, postgres_url: str) -> None:
     """Both contestants seat all of 200 bookings, each is told once, and every figure and target is in the report."""
-
     key = new_key()
 
     @contextmanager

@@ -9,7 +9,7 @@ from adapter.broker import Delivery, Message, Published, Receipt
 from adapter.flow.gate import Gate, Permit
 from adapter.flow.intake import Intake
 from adapter.flow.publish import Relay
-from adapter.ledger import work
+from adapter.ledger import converge, work
 from adapter.ledger.database import Transaction
 from adapter.ledger.intake import Incoming
 from tests.simulation.run import run_seed
@@ -55,6 +55,11 @@ def open_the_gate(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gate, "bars", lambda _self, **_of: False)
 
 
+def rename_what_was_told(patch: pytest.MonkeyPatch) -> None:
+    """Let an older repetition that comes late change the ids of what has been told."""
+    patch.setattr(converge, "answered", lambda record, _planned: record)
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("undo", "finding"),
@@ -63,6 +68,7 @@ def open_the_gate(patch: pytest.MonkeyPatch) -> None:
         (believe_every_publish, "was not told"),
         (forget_the_fence, ""),
         (open_the_gate, "while a probe was out"),
+        (rename_what_was_told, "told under 2 ids"),
     ],
 )
 def test_an_undone_protection_is_found(

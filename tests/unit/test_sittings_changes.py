@@ -24,6 +24,7 @@ from tests.unit.builders import (
     accommodated,
     booked,
     booking_cancelled,
+    enrolled,
     exam_cancelled,
     rebooked,
     scheduled,
@@ -143,6 +144,16 @@ def test_a_withdrawal_after_activation_is_a_task() -> None:
     assert (office.open_tasks(), len(office.told("task.closed"))) == ([], 1)
     (told,) = office.told("booking.cancelled", "b1")
     assert told.data["reason"] == "the student has left the programme"
+
+
+def test_who_leaves_twice_is_two_tasks() -> None:
+    """The second is told under an id of its own: of the first everybody has heard that it is closed."""
+    office = settled("1", "2", policy=AT_ONCE)
+    for minute, event in enumerate([withdrawn, enrolled, withdrawn], 5):
+        office.hear(event("1", minute=minute))
+        office.work(NOW + minute * A_WHILE)
+    assert office.open_tasks() == ["remove-candidate"]
+    assert len({task.data["taskId"] for task in office.told("task.raised")}) == 2
 
 
 def test_a_withdrawal_leaves_exams_before_its_end_date_alone() -> None:

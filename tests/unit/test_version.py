@@ -109,21 +109,28 @@ def test_what_was_answered_keeps_its_name(stream: list[Statement], heard: int) -
         assert (held.label, held.answered) == (told.label, True)
 
 
-def test_an_older_repetition_during_the_answer_gives_no_other_name() -> None:
-    """What was told is what was planned; the repetition that came meanwhile changes the version only."""
+def test_an_older_repetition_during_the_answer_is_no_other_statement() -> None:
+    """It would have another name, had the answer not been told under this one."""
     planned = said(7, "x")
     meanwhile = merge(planned, said(6, "x")).statement
     assert meanwhile.label != planned.label
+    assert meanwhile.repeats(planned)
     assert meanwhile.named_as(planned).label == planned.label
 
 
 @pytest.mark.parametrize("meanwhile", [[said(8, "y")], [said(8, "y"), said(9, "x")]])
-def test_what_is_said_anew_during_the_answer_has_a_name_of_its_own(meanwhile: list[Statement]) -> None:
+def test_what_is_said_anew_during_the_answer_is_another_statement(meanwhile: list[Statement]) -> None:
     """Something else is not answered by it, nor is the same once it has been something else in between."""
     planned = said(7, "x")
     current = after([planned, *meanwhile])
     assert current is not None
-    assert current.named_as(planned) == current
+    assert not current.repeats(planned)
+
+
+def test_another_external_id_is_no_repetition() -> None:
+    """The same names under another student number were not answered."""
+    one = said(1, "x")
+    assert not Statement(one.version, one.since, one.data, external_id="s2").repeats(one)
 
 
 def test_a_late_contradiction_starts_a_new_name() -> None:
