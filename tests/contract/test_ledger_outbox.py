@@ -3,17 +3,20 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import orjson
 import pytest
+import sqlalchemy as sa
 
-from adapter.domain.outcomes import Outcome
+from adapter.domain.outcomes import PERSON_ERASED, Outcome
 from adapter.errors import ConfigurationError
 from adapter.ledger.ledger import Ledger
-from adapter.ledger.outbox import STEP_BACK, Pending, claim_pending
-from adapter.ledger.sealing import Seal, new_key
+from adapter.ledger.outbox import STEP_BACK, Pending, Writer, claim_pending
+from adapter.ledger.schema import outbox
+from adapter.ledger.sealing import Seal, new_key, place
 from tests.contract.ledger_kit import (
     DATABASES,
     NOW,
@@ -152,6 +155,53 @@ def test_what_failed_steps_back_with_its_reason(book: Book) -> None:
     assert taken(ledger) == [item]
     ledger.mark_published([item.seq], [])
     assert ledger.explain("a")[0].lines[-1].note == "published"
+
+
+def test_institutions_do_not_wait_for_each_other(book: Book) -> None:
+    """What is told of an object of one goes before nothing that is told of its namesake in another."""
+    writer = Writer("urn:test")
+    with book.database().transaction("test") as tx:
+        writer.write(tx, TENANT, [outcome("b1")], NOW)
+        writer.write(tx, "other.example", [replace(outcome("b1"), cause="e7")], NOW)
+    first, second = taken(book.worker())
+    assert (first.tenant, first.cause, first.created_at) == (TENANT, None, NOW)
+    assert (second.tenant, second.cause, second.created_at) == ("other.example", "e7", NOW)
+
+
+def test_what_could_not_be_published_is_owed_until_somebody_has(book: Book) -> None:
+    """What waits for its turn is not, whoever publishes it in the end."""
+    ledger = book.worker()
+    tell(book, ledger, outcome("a"), outcome("b"))
+    first, second = taken(ledger)
+    assert not ledger.owes_outcomes()
+    ledger.mark_published([second.seq], [(first.seq, "returned")])
+    assert ledger.owes_outcomes()
+    book.worker("w2").mark_published([first.seq], [])
+    assert not ledger.owes_outcomes()
+    assert book.rows("SELECT DISTINCT failure FROM outbox") == [(None,)]
+
+
+def test_the_proof_of_an_erasure_is_forgotten_once_it_is_published(book: Book) -> None:
+    """It names whom nothing is to name; a proof that waits, and whatever else is published, stays."""
+    ledger = book.worker()
+    tell(book, ledger, *(outcome(who, kind=PERSON_ERASED) for who in "ab"), outcome("c"))
+    first, second, third = taken(ledger)
+    ledger.mark_published([first.seq, third.seq], [])
+    assert book.rows("SELECT seq FROM outbox ORDER BY seq") == [(second.seq,), (third.seq,)]
+
+
+def test_a_sealed_body_belongs_to_its_event(book: Book) -> None:
+    """It is sealed to its place, so that none can be put in the place of another."""
+    key = new_key()
+    ledger = book.worker("w1", key)
+    tell(book, ledger, outcome("b1"), outcome("b2"))
+    [(one, body), (other, _)] = book.rows("SELECT id, body FROM outbox ORDER BY seq")
+    where = place("outbox", TENANT, one, "body")
+    assert orjson.loads(Seal((key,)).open(bytes(body), where))["subject"] == "b1"
+    with book.database().transaction("test") as tx:
+        swapped = sa.update(outbox).where(outbox.c.id == other).values(body=bytes(body))
+        tx.connection.execute(swapped)
+    assert [item.body is None for item in taken(ledger)] == [False, True]
 
 
 def test_what_is_told_is_sealed_at_rest(book: Book) -> None:
