@@ -29,6 +29,7 @@ NAMES = ", ".join(lane.name for lane in (*LANES, EVERYTHING))
 def main(
     *,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long faults strike.")] = 10.0,
+    least: Annotated[int, typer.Option(min=1, help="How often each kind strikes, within three times that.")] = 100,
     seed: Annotated[int, typer.Option(help="Decides what the SIS says, and what breaks when.")] = 1,
     lanes: Annotated[str, typer.Option(help=f"Some of: {NAMES}.")] = ",".join(lane.name for lane in LANES),
 ) -> None:
@@ -47,6 +48,7 @@ def main(
         chosen,
         folder,
         seconds=minutes * 60,
+        least=least,
         seed=seed,
         now=now,
         say=lambda text: notes.print(f"... {text}", style="dim", highlight=False),
@@ -61,7 +63,14 @@ def main(
 
 
 def run_lanes(
-    lanes: Sequence[Lane], folder: Path, *, seconds: float, seed: int, now: datetime, say: Callable[[str], None]
+    lanes: Sequence[Lane],
+    folder: Path,
+    *,
+    seconds: float,
+    least: int,
+    seed: int,
+    now: datetime,
+    say: Callable[[str], None],
 ) -> list[Outcome]:
     """Run the lanes side by side, on private servers; return what came of those that could be run to the end."""
     for kit in (rabbit, postgres, clock):
@@ -69,7 +78,9 @@ def run_lanes(
     with _servers(lanes) as servers, ThreadPoolExecutor(len(lanes)) as pool, _leash() as leash:
         say(f"servers are up for {', '.join(lane.name for lane in lanes)}")
         running = [
-            pool.submit(run_lane, lane, place, folder, leash, seconds=seconds, seed=f"{seed}", now=now, say=say)
+            pool.submit(
+                run_lane, lane, place, folder, leash, seconds=seconds, least=least, seed=f"{seed}", now=now, say=say
+            )
             for lane, place in zip(lanes, servers, strict=True)
         ]
         outcomes: list[Outcome] = []

@@ -59,6 +59,10 @@ class Tally:
         with self._lock:
             self._struck[kind] += times
 
+    def least(self) -> int:
+        """Return how often the kind has struck that has struck least."""
+        return min(self.counts().values())
+
     def counts(self) -> Counter[str]:
         """Return the strikes so far, also of kinds that have not struck yet."""
         with self._lock:

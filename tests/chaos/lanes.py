@@ -25,7 +25,7 @@ BEGIN_PATIENCE = 60.0
 """Seconds until the first event is in the ledger."""
 
 LAST_KIND_PATIENCE = 240.0
-"""Seconds that a run goes on for a kind that has not struck yet."""
+"""Seconds that a run goes on at the least for a kind that has not struck often enough."""
 
 REST_PATIENCE = 180.0
 POLL = 0.2
@@ -61,14 +61,26 @@ class Outcome:
     folder: Path
 
 
-def _links(stage: Stage, chance: Random) -> list[Hand]:
-    found = [Hand(hands.of_cirrus(stage, chance), (0.5, 1.5))]
+def _links(stage: Stage, _chance: Random) -> list[Hand]:
+    """Break one worker's way to the broker, and another's to the ledger; the third one goes on."""
+    found: list[Hand] = []
+    for number, worker in enumerate(stage.workers[:2]):
+        assert worker.links is not None
+        found.append(Hand(hands.of_link(*worker.links.ways()[number]), (0.3, 1.0)))
+    return found
+
+
+def _cirrus(stage: Stage, chance: Random) -> list[Hand]:
+    """Let calls fail, and break every worker's way to Cirrus."""
+    found = [Hand(hands.of_cirrus(stage, chance), (0.3, 1.0))]
     for worker in stage.workers:
         assert worker.links is not None
-        # A hand for each way: none of them knows what the others do.
-        found += [Hand(hands.of_link(*way), (1.0, 3.0)) for way in worker.links.ways()]
-        found.append(Hand(hands.of_process(worker, chance), (6.0, 11.0)))
+        found.append(Hand(hands.of_link(*worker.links.ways()[2]), (0.5, 1.5)))
     return found
+
+
+def _workers(stage: Stage, chance: Random) -> list[Hand]:
+    return [Hand(hands.of_process(worker, chance), (1.0, 3.0)) for worker in stage.workers]
 
 
 def _leases(stage: Stage, _chance: Random) -> list[Hand]:
@@ -101,13 +113,15 @@ def _alone(nemeses: Callable[[Stage], tuple[Nemesis, ...]], pause: Span) -> Hand
 
 LANES = (
     Lane("links", Cast(3, links=True), _links, pace=0.4),
+    Lane("Cirrus", Cast(2, links=True), _cirrus, pace=0.3),
+    Lane("workers", Cast(3), _workers, pace=0.4),
     Lane("leases", Cast(5, latency_ms=700), _leases, pace=0.4),
     Lane("broker", Cast(2), _broker, own_broker=True),
     Lane("restart", Cast(2), _alone(hands.of_broker_restart, (1.0, 2.5)), own_broker=True),
     Lane("ledger", Cast(2), _alone(hands.of_ledger, (0.3, 1.0)), own_database=True),
     Lane("disk", Cast(1, small_disk=True), _alone(hands.of_disk, (0.8, 1.5))),
 )
-"""What `make chaos` runs, all at the same time."""
+"""What `make chaos` runs, all at the same time; who is through leaves the machine to those who are not."""
 
 EVERYTHING = Lane("everything", Cast(3, links=True), _everything, pace=0.3, own_broker=True, own_database=True)
 """Every kind of fault in one installation."""
@@ -120,11 +134,12 @@ def run_lane(
     leash: Leash,
     *,
     seconds: float,
+    least: int,
     seed: str,
     now: datetime,
     say: Callable[[str], None],
 ) -> Outcome:
-    """Open the stage, break it for so many seconds, heal it, and judge what is left."""
+    """Open the stage, break it for so many seconds and in each way so often, heal it, and judge what is left."""
     folder = folder / lane.name
     with opened(lane.cast, servers, folder, leash) as stage:
         sis = new_sis(stage, now, Random(f"{seed} {lane.name}"), lane.pace)
@@ -132,7 +147,7 @@ def run_lane(
         with ThreadPoolExecutor(1, thread_name_prefix="sis") as pool:
             publishing = pool.submit(sis.work, stop_sis)
             try:
-                strikes = _break(lane, stage, seconds, seed)
+                strikes = _break(lane, stage, seconds, least, seed)
             finally:
                 stop_sis.set()
             publishing.result()
@@ -155,7 +170,7 @@ def run_lane(
         )
 
 
-def _break(lane: Lane, stage: Stage, seconds: float, seed: str) -> Counter[str]:
+def _break(lane: Lane, stage: Stage, seconds: float, least: int, seed: str) -> Counter[str]:
     stage.start()
     wait_until(lambda: _has_begun(stage), patience=BEGIN_PATIENCE, what="a first event in the ledger", every=POLL)
     chance = Random(f"{seed} {lane.name} faults")
@@ -163,10 +178,13 @@ def _break(lane: Lane, stage: Stage, seconds: float, seed: str) -> Counter[str]:
     tally = Tally(nemesis.name for hand in working for nemesis in hand.nemeses)
     stop = threading.Event()
     until = monotonic() + seconds
+    at_last = until + max(LAST_KIND_PATIENCE, 2 * seconds)
     with ThreadPoolExecutor(len(working), thread_name_prefix="hand") as pool:
         try:
             running = [pool.submit(hand.work, Random(chance.random()), stop, tally) for hand in working]
-            while not _is_over(tally, until) and not any(hand.done() for hand in running):
+            while monotonic() < (until if tally.least() >= least else at_last):
+                if any(hand.done() for hand in running):
+                    break
                 stop.wait(POLL)
         finally:
             stop.set()
@@ -177,8 +195,3 @@ def _break(lane: Lane, stage: Stage, seconds: float, seed: str) -> Counter[str]:
 
 def _has_begun(stage: Stage) -> bool:
     return bool(read_ledger(stage.engine).kept)
-
-
-def _is_over(tally: Tally, until: float) -> bool:
-    now = monotonic()
-    return now >= until + LAST_KIND_PATIENCE or (now >= until and 0 not in tally.counts().values())

@@ -46,7 +46,9 @@ def test_whatever_breaks_every_event_is_settled(
     now = datetime.now(UTC)  # noqa: TID251 - the SIS begins now, as the ledger's clock does
     try:
         clock.ensure_installed()
-        outcome = run_lane(lane, (rabbit, postgres), tmp_path, leash, seconds=SECONDS, seed="1", now=now, say=print)
+        outcome = run_lane(
+            lane, (rabbit, postgres), tmp_path, leash, seconds=SECONDS, least=1, seed="1", now=now, say=print
+        )
     except UnavailableError as error:
         give_up(error)
     with capsys.disabled():

@@ -48,7 +48,7 @@ def the_wanted_seats(world: World) -> Iterator[str]:
     """Cirrus holds exactly who should be there; what cannot be undone by the API is asked of a person."""
     left = Counter((task.name, task.about.key) for task in world.ledger().tasks())
     for exam in EXAMS:
-        wanted = world.day.wanted(exam)
+        wanted = world.wanted(exam)
         held = world.cirrus.rules.schedules.get(exam)
         if held is None:
             if wanted:
@@ -239,6 +239,17 @@ def nothing_is_left(world: World) -> Iterator[str]:
     yield from world.mistakes
 
 
+def no_mass_change_unasked(world: World) -> Iterator[str]:
+    """Within an hour no more bookings end than may, without somebody's word; and nothing is held in the end."""
+    guard = world.choices.guard
+    takes = world.rows("SELECT takes FROM removals WHERE state = 'released' AND hold IS NULL")
+    ended = sum(len(orjson.loads(row[0])) for row in takes)
+    if guard is not None and ended > guard.per_hour:
+        yield f"{ended} bookings ended within an hour, {guard.per_hour} may without an approval"
+    left = "SELECT kind, key, state FROM removals WHERE state NOT IN ('released', 'discarded')"
+    yield from (f"the end of {kind} {key} is {state}" for kind, key, state in world.rows(left))
+
+
 CHECKS: tuple[Callable[[World], Iterator[str]], ...] = (
     one_end_for_each_event,
     no_ack_before_it_is_durable,
@@ -249,4 +260,5 @@ CHECKS: tuple[Callable[[World], Iterator[str]], ...] = (
     calls_within_the_pace,
     one_probe_while_cirrus_fails,
     nothing_is_left,
+    no_mass_change_unasked,
 )

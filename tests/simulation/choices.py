@@ -6,12 +6,23 @@ Not everything goes wrong in every run: each kind of trouble is on or off, so th
 from dataclasses import dataclass, field
 from random import Random
 
+from adapter.ledger.holds import Decision
 from tests.simulation.broker import BrokerTrouble
 from tests.simulation.cirrus import CirrusTrouble
 from tests.simulation.ledger import LedgerTrouble
 
 TROUBLED = 40.0
 """Seconds in which things go wrong; then everything heals, and must come to rest."""
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A strict guard against mass changes, a day that has one, and what is decided about what is held."""
+
+    delay: float
+    least: int
+    per_hour: int
+    decision: Decision
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class Choices:
     stalls: tuple[float, ...] = ()
     hand_edits: tuple[float, ...] = ()
     results: bool = True
+    guard: Guarded | None = None
     broker: BrokerTrouble = field(default_factory=BrokerTrouble)
     cirrus: CirrusTrouble = field(default_factory=CirrusTrouble)
     ledger: LedgerTrouble = field(default_factory=LedgerTrouble)
@@ -73,6 +85,7 @@ def draw(seed: int) -> Choices:
         stalls=tuple(sorted(chance.uniform(0, TROUBLED) for _ in range(chance.choice([0, 0, 0, 1, 2])))),
         hand_edits=tuple(chance.uniform(0, TROUBLED) for _ in range(chance.choice([0, 0, 1, 3]))),
         results=chance.random() < 0.25,
+        guard=_guarded(Random(f"guard {seed}")),
         broker=BrokerTrouble(
             session_ends=often(0.05, 0.3),
             ack_lost=often(0.05, 0.3),
@@ -95,4 +108,15 @@ def draw(seed: int) -> Choices:
             forbidden=spans(20),
         ),
         ledger=LedgerTrouble(before=often(0.02, 0.1), after=often(0.02, 0.1), slow=often(0.05), away=spans(15)),
+    )
+
+
+def _guarded(chance: Random) -> Guarded | None:
+    if chance.random() < 0.7:
+        return None
+    return Guarded(
+        delay=chance.choice([0.0, 2.0, 30.0]),
+        least=chance.choice([1, 2]),
+        per_hour=chance.choice([1, 2, 4]),
+        decision=chance.choice(["approved", "approved", "discarded"]),
     )

@@ -4,6 +4,7 @@ What should be in the end follows from the newest statement about each object al
 it out.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -19,6 +20,9 @@ EXAM_AFTER = timedelta(days=3)
 SPOILT = "d"
 """Whom Cirrus refuses, whatever is tried."""
 
+REMOVALS = frozenset({"sis.exam.cancelled.v1", "sis.exam.booking-cancelled.v1", "sis.student.withdrawn.v1"})
+"""What takes something away."""
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -30,57 +34,87 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Day:
-    """Everything that is said, oldest first, and what holds in the end."""
+    """Everything that is said, oldest first."""
 
     events: tuple[Json, ...]
-    exams: dict[str, bool]
-    bookings: dict[str, tuple[str, str] | None]
-    away: frozenset[str]
+
+    def without(self, refused: Collection[str]) -> "Day":
+        """Return the day as if these removals had not been said, nor what only repeats one of them."""
+        left: list[Json] = []
+        runs: dict[str, list[Json]] = {}
+        for event in self.events:
+            if event["type"] in REMOVALS:
+                runs.setdefault(event["subject"], []).append(event)
+            else:
+                left += _unless_refused(runs.pop(event["subject"], []), refused)
+                left.append(event)
+        for run in runs.values():
+            left += _unless_refused(run, refused)
+        return Day(tuple(sorted(left, key=lambda event: event["time"])))
 
     def wanted(self, exam: str) -> set[str] | None:
         """Return who should be on a schedule in the end, None where there should be no schedule."""
-        if not self.exams.get(exam, False):
-            return None
-        seats = {booked[0] for booked in self.bookings.values() if booked is not None and booked[1] == exam}
-        return {candidate(who) for who in seats - self.away - {SPOILT}}
+        takes_place = False
+        seats: dict[str, tuple[str, str]] = {}
+        away: set[str] = set()
+        for event in self.events:
+            subject, data = event["subject"], event["data"]
+            match event["type"]:
+                case "sis.exam.scheduled.v1" | "sis.exam.updated.v1" if subject == exam:
+                    takes_place = True
+                case "sis.exam.cancelled.v1" if subject == exam:
+                    takes_place = False
+                case "sis.exam.booked.v1":
+                    seats[subject] = (data["person"]["personId"], data["offeringId"])
+                case "sis.exam.booking-cancelled.v1":
+                    seats.pop(subject, None)
+                case "sis.student.withdrawn.v1":
+                    away.add(subject)
+                case "sis.student.enrolled.v1":
+                    away.discard(subject)
+                case _:
+                    pass
+        booked = {who for who, where in seats.values() if where == exam}
+        return {candidate(who) for who in booked - away - {SPOILT}} if takes_place else None
 
 
-def draw_day(chance: Random, now: datetime, length: int) -> Day:
-    """Draw a day of so many statements."""
+def _unless_refused(run: list[Json], refused: Collection[str]) -> list[Json]:
+    return [] if any(event["id"] in refused for event in run) else run
+
+
+def draw_day(chance: Random, now: datetime, length: int, *, mass: bool = False) -> Day:
+    """Draw a day of so many statements; with `mass` all bookings of one exam are cancelled at noon."""
     sis = Sis(now)
     owners = {f"b{number}": chance.choice(PEOPLE) for number in range(BOOKINGS)}
     events: list[Json] = []
-    exams: dict[str, bool] = {}
-    bookings: dict[str, tuple[str, str] | None] = {}
-    away: set[str] = set()
-    for _ in range(length):
+    known: set[str] = set()
+    booked: dict[str, str] = {}
+    for number in range(length):
+        if mass and number == length // 2:
+            events += [sis.cancelled(key, EXAMS[0], owners[key]) for key, exam in booked.items() if exam == EXAMS[0]]
         exam, key = chance.choice(EXAMS), chance.choice(sorted(owners))
         who = owners[key]
         match chance.choice(["exam", "exam", "off", "book", "book", "book", "book", "cancel", "leave", "return"]):
             case "exam":
                 minutes = chance.choice([90, 120])
-                known = exam in exams
-                kind = "exam.updated" if known else "exam.scheduled"
+                kind = "exam.updated" if exam in known else "exam.scheduled"
                 events.append(sis.scheduled(exam, EXAM_AFTER, minutes=minutes, kind=kind))
-                exams[exam] = True
-            case "off" if exam in exams:
+                known.add(exam)
+            case "off" if exam in known:
                 events.append(sis.exam_cancelled(exam))
-                exams[exam] = False
             case "book":
                 events.append(sis.booked(key, exam, who))
-                bookings[key] = (who, exam)
+                booked[key] = exam
             case "cancel":
                 events.append(sis.cancelled(key, exam, who))
-                bookings[key] = None
+                booked.pop(key, None)
             case "leave" if who != SPOILT:
                 events.append(sis.withdrawn(who, ended=now))
-                away.add(who)
             case "return" if who != SPOILT:
                 events.append(sis.enrolled(who))
-                away.discard(who)
             case _:
                 pass
-    return Day(tuple(events), exams, bookings, frozenset(away))
+    return Day(tuple(events))
 
 
 def arrivals(chance: Random, day: Day, *, repeats: int, poison: int) -> list[Arrival]:

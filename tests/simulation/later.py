@@ -97,6 +97,9 @@ def whole_story(world: World, scores: tuple[float, ...] = (60.0, 75.0)) -> bool:
     """Let everything happen, to the corrected results where these are wanted; false where it never comes to rest."""
     if not world.run():
         return False
+    while world.decide():
+        if not world.rest():
+            return False
     if not world.choices.results:
         return True
     staff_do_their_tasks(world)

@@ -16,13 +16,14 @@ from adapter.app.builder import Builder
 from adapter.app.host import Host
 from adapter.broker import Message
 from adapter.ledger.database import Database
+from adapter.ledger.holds import Selection
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.sealing import Seal
 from adapter.settings import Settings
 from handlers import ALL
 from tests.scenarios.sis import candidate
 from tests.simulation.broker import Broker, BrokerTrouble, ConsumerEnd, PublisherEnd
-from tests.simulation.choices import TROUBLED, Choices
+from tests.simulation.choices import TROUBLED, Choices, Guarded
 from tests.simulation.cirrus import Cirrus, CirrusTrouble, PlatformEnd
 from tests.simulation.day import SPOILT, Day, arrivals, draw_day
 from tests.simulation.fate import Fate
@@ -74,6 +75,9 @@ class World:
     unsaid: int = 0
     unheard: set[str] = field(default_factory=set)
     """Notices of Cirrus that nobody has taken yet."""
+
+    refused: set[str] = field(default_factory=set)
+    """Events of the removals that somebody has decided against."""
 
     early_acks: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
@@ -255,7 +259,23 @@ class World:
             self.faults["hand edit"] += 1
             self.guests[name] = held
 
+    def decide(self) -> bool:
+        """Decide about everything that is held, and return whether there was anything."""
+        guard, ledger = self.choices.guard, self.ledger()
+        open_holds = ledger.holds()
+        if guard is None or not open_holds:
+            return False
+        if guard.decision == "discarded":
+            self.refused |= {kept.statement.version.event_id for hold in open_holds for kept in hold.held}
+        ledger.decide(Selection(), guard.decision, by="somebody", why="so it is")
+        self.faults[f"removals {guard.decision}"] += sum(len(hold.held) for hold in open_holds)
+        return True
+
     # What there is to know.
+
+    def wanted(self, exam: str) -> set[str] | None:
+        """Return who should be on a schedule by all that was said and not refused; see `Day.wanted`."""
+        return self.day.without(self.refused).wanted(exam)
 
     def soonest(self) -> float:
         """Return when the workers will next find something by looking."""
@@ -264,7 +284,8 @@ class World:
         (row,) = self.rows(
             "SELECT (SELECT min(max(due_at, coalesce(lease_until, due_at))) FROM work WHERE due_at IS NOT NULL),"
             " (SELECT min(coalesce(lease_until, created_at)) FROM outbox WHERE published_at IS NULL),"
-            " (SELECT min(received_at) FROM notices WHERE state = 'new')"
+            " (SELECT min(received_at) FROM notices WHERE state = 'new'),"
+            " (SELECT min(release_at) FROM removals WHERE state IN ('pending', 'approved'))"
         )
         moments = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in row if text is not None]
         soonest = min(((moment - BEGIN).total_seconds() for moment in moments), default=NEVER)
@@ -308,7 +329,7 @@ def settings_of(choices: Choices) -> Settings:
                     "calls_per_second": choices.rate,
                     "concurrency": CONCURRENCY,
                     "mapping": {"default_hierarchy": {"id": "ROOT", "name": "All"}},
-                    "guard": {"delay_s": 0},
+                    "guard": _guard_of(choices.guard),
                     "policy": {
                         "modes": {"*": choices.mode},
                         "batch_size": choices.batch,
@@ -324,6 +345,12 @@ def settings_of(choices: Choices) -> Settings:
     )
 
 
+def _guard_of(guard: Guarded | None) -> dict[str, float]:
+    if guard is None:
+        return {"delay_s": 0}
+    return {"delay_s": guard.delay, "least": guard.least, "per_hour": guard.per_hour}
+
+
 @contextmanager
 def world_of(choices: Choices) -> Iterator[World]:
     """Lend the world of one run, before it has begun."""
@@ -332,7 +359,7 @@ def world_of(choices: Choices) -> Iterator[World]:
     def clock() -> datetime:
         return BEGIN + timedelta(seconds=scheduler.now)
 
-    day = draw_day(Random(f"day {choices.seed}"), BEGIN, choices.length)
+    day = draw_day(Random(f"day {choices.seed}"), BEGIN, choices.length, mass=choices.guard is not None)
     with fresh_database(clock) as database:
         world = World(choices, database, clock, scheduler, day)
         with _listening(world):
