@@ -61,9 +61,8 @@ class Actor(greenlet):
 
     def able(self, now: float) -> bool:
         """Whether its turn may come: its time is over, or what it waits for has come."""
-        if now < self.process.frozen_until:
-            return False
-        return self.wake_at <= now or (self.waits_for is not None and self.waits_for.is_set())
+        over = self.wake_at <= now or (self.waits_for is not None and self.waits_for.is_set())
+        return over and self.process.frozen_until <= now
 
 
 @dataclass
