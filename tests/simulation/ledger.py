@@ -1,5 +1,6 @@
 """The real ledger on SQLite, with a way to it that can be cut before a transaction or after its commit."""
 
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from uuid import uuid4
 
 from adapter.domain.ports import Clock
 from adapter.errors import LedgerUnavailable
@@ -82,13 +82,12 @@ class Store:
     """A file for one run after the other: what the database has prepared for its statements outlives the run."""
 
     def __init__(self) -> None:
-        """Choose a place in memory, where the system has one; nothing is there yet."""
-        folder = MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())
-        self._file = folder / f"simulation-{uuid4().hex}.db"
+        """Choose a place in memory, where the system has one."""
+        descriptor, name = tempfile.mkstemp(".db", "simulation-", MEMORY if MEMORY.is_dir() else None)
+        os.close(descriptor)
+        self._file = Path(name)
         self._clock: Clock = _nobody_asks
-        self.database = Database(
-            f"sqlite:///{self._file}", lambda: self._clock(), monotonic, observe=_unwatched, virtual=True
-        )
+        self.database = Database(f"sqlite:///{name}", self._now, monotonic, observe=_unwatched, virtual=True)
 
     @contextmanager
     def run(self, clock: Clock) -> Iterator[None]:
@@ -103,6 +102,9 @@ class Store:
             self.database.close()
             for rest in self._file.parent.glob(f"{self._file.name}*"):
                 rest.unlink()
+
+    def _now(self) -> datetime:
+        return self._clock()
 
     def rows(self, query: str) -> list[Any]:
         """Read what no method of the ledger shows, on a connection of its own."""
