@@ -1,6 +1,6 @@
 """Borrowed rows: what a dry run needs of the real ledger, copied into the throw-away one, never the other way."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,15 @@ from adapter.domain.records import Ref
 from adapter.ledger.database import Database, Transaction
 from adapter.ledger.intake import Incoming
 from adapter.ledger.resealing import RECORDS, TASKS, opened
-from adapter.ledger.rows import by_ref, select_records
+from adapter.ledger.rows import by_kind, by_ref
 from adapter.ledger.schema import messages, outbox, records, tasks, work
 from adapter.ledger.sealing import Seal
 from adapter.ledger.upsert import insert_if_absent
 
 Row = dict[str, Any]
 KEYS = {
-    "outbox": ["id"],
-    **{each.name: [c.name for c in each.primary_key] for each in (messages, records, tasks, work)},
+    "outbox": ("id",),
+    **{each.name: tuple(c.name for c in each.primary_key) for each in (messages, records, tasks, work)},
 }
 
 FREE: Row = {"lease_by": None, "lease_until": None, "due_at": None}
@@ -39,8 +39,8 @@ class Borrowed:
         names = {change.external_id for change in changes}
         with self.lender.transaction("plan", snapshot=True, seal=self.seal) as tx:
             known = _rows(tx, messages, messages.c.id.in_([item.envelope.id for item in incoming]), tenant)
-            spoken_of = by_ref(records.c.kind, records.c.key, {change.ref for change in changes})
-            names |= {row["external_id"] for row in _rows(tx, records, spoken_of, tenant)}
+            spoken_of = _named(tx, records, {change.ref for change in changes}, tenant)
+            names |= {row["external_id"] for row in spoken_of}
             holders = _rows(tx, records, records.c.external_id.in_(names - {None}), tenant)
         self._keep(messages, known)
         self._keep(records, holders)
@@ -48,25 +48,14 @@ class Borrowed:
 
     def around(self, tenant: str, refs: Iterable[Ref]) -> None:
         """Copy the aggregates of these roots, and all that waits for one of them."""
-        refs = sorted(set(refs))
+        roots = set(refs)
         with self.lender.transaction("plan", snapshot=True, seal=self.seal) as tx:
-            near = _rows(
-                tx,
-                records,
-                sa.or_(
-                    by_ref(records.c.kind, records.c.key, refs),
-                    by_ref(records.c.home_kind, records.c.home_key, refs),
-                    by_ref(records.c.about_kind, records.c.about_key, refs),
-                    by_ref(records.c.wanting_kind, records.c.wanting_key, refs),
-                ),
-                tenant,
-            )
+            near = _named(tx, records, roots, tenant, as_a=("", "home_", "about_", "wanting_"))
             named = {Ref(row["home_kind"], row["home_key"]) for row in near}
             named |= {Ref(row["about_kind"], row["about_key"]) for row in near if row["about_key"] is not None}
-            at_home = tx.connection.execute(select_records(tenant, sorted(named))).mappings()
-            near += [opened(tx, RECORDS, dict(row)) for row in at_home]
-            owed = _rows(tx, work, by_ref(work.c.kind, work.c.key, {*refs, *named}), tenant)
-            open_tasks = _rows(tx, tasks, by_ref(tasks.c.home_kind, tasks.c.home_key, refs), tenant)
+            near += _named(tx, records, named, tenant)
+            owed = _named(tx, work, roots | named, tenant)
+            open_tasks = _named(tx, tasks, roots, tenant, as_a=("home_",))
             told = _rows(tx, outbox, outbox.c.subject.in_({row["key"] for row in near}), tenant)
         self._keep(records, near)
         self._keep(work, [{**row, **FREE} for row in owed])
@@ -78,10 +67,21 @@ class Borrowed:
             insert_if_absent(tx, table, rows, KEYS[table.name])
 
 
-def _rows(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool], tenant: str) -> list[Row]:
+def _named(
+    tx: Transaction, table: sa.Table, refs: Iterable[Ref], tenant: str, as_a: Sequence[str] = ("",)
+) -> list[Row]:
+    """Return the rows that name one of the refs, in the columns that begin like this."""
+    keys = by_kind(refs)
+    where = (by_ref(table.c[f"{role}kind"], table.c[f"{role}key"], keys) for role in as_a)
+    return _rows(tx, table, sa.or_(*where), tenant, keys)
+
+
+def _rows(
+    tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool], tenant: str, given: Mapping[str, Any] | None = None
+) -> list[Row]:
     query = sa.select(table).where(table.c.tenant == tenant, where)
     stores = [store for store in (RECORDS, TASKS) if store.table is table]
-    rows = [dict(row) for row in tx.connection.execute(query).mappings()]
+    rows = [dict(row) for row in tx.connection.execute(query, given).mappings()]
     for store in stores:
         rows = [opened(tx, store, row) for row in rows]
     return rows

@@ -32,7 +32,7 @@ from adapter.ledger.database import Database
 from adapter.ledger.intake import Incoming
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.results import Placed
-from adapter.ledger.rows import read_record, select_records
+from adapter.ledger.rows import find_records
 from adapter.ledger.schema import outbox, work
 from adapter.ledger.sealing import Seal
 from adapter.observe.metrics import Metrics
@@ -203,11 +203,7 @@ class DryRun:
         new = sa.select(outbox).where(outbox.c.published_at.is_(None)).order_by(outbox.c.seq)
         with self._scratch.transaction("plan") as tx:
             told = [Told(row.type, row.subject, orjson.loads(row.body)["data"]) for row in tx.connection.execute(new)]
-            found = [
-                read_record(tx, row)
-                for tenant, ref in changed
-                for row in tx.connection.execute(select_records(tenant, [ref])).mappings()
-            ]
+            found = [record for tenant, ref in changed for record in find_records(tx, tenant, [ref])]
             waiting = sa.select(work).where(work.c.due_at > self._now).order_by(work.c.due_at, work.c.key)
             later = [Later(Ref(row.kind, row.key), row.due_at) for row in tx.connection.execute(waiting)]
         return tuple(told), tuple(found), tuple(later)

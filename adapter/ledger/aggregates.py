@@ -21,11 +21,9 @@ from adapter.domain.records import (
 )
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
-from adapter.ledger.rows import read_record, select_records
-from adapter.ledger.schema import records, tasks
+from adapter.ledger.rows import Query, find_records, read_record
+from adapter.ledger.schema import DUE, WAITING, records, tasks
 from adapter.ledger.work import Claim
-
-OPEN = (Status.DUE.value, Status.WAITING.value)
 
 
 def load_aggregate(tx: Transaction, claim: Claim, *, whole: bool = False) -> Aggregate:
@@ -65,30 +63,33 @@ def _aggregate(
 
 
 def _root(tx: Transaction, tenant: str, ref: Ref) -> Record | None:
-    return next(iter(_records(tx, select_records(tenant, [ref]))), None)
+    return next(iter(find_records(tx, tenant, [ref])), None)
 
 
-def _records(tx: Transaction, query: sa.Select[tuple[object, ...]]) -> list[Record]:
-    return [read_record(tx, row) for row in tx.connection.execute(query).mappings()]
+def _records(tx: Transaction, query: Query, **given: object) -> list[Record]:
+    return [read_record(tx, row) for row in tx.connection.execute(query, given).mappings()]
 
 
 def _members(tx: Transaction, tenant: str, ref: Ref, *, complete: bool) -> tuple[Record, ...]:
-    home = sa.and_(
-        records.c.tenant == tenant,
-        records.c.home_kind == ref.kind,
-        records.c.home_key == ref.key,
-        sa.or_(records.c.kind != ref.kind, records.c.key != ref.key),
-    )
+    home = {"tenant": tenant, "kind": ref.kind, "key": ref.key}
     if complete:
-        return tuple(_records(tx, sa.select(records).where(home)))
-    members = {
-        record.ref: record for record in _records(tx, sa.select(records).where(home, records.c.status.in_(OPEN)))
-    }
+        return tuple(_records(tx, _MEMBERS, **home))
+    members = {record.ref: record for record in _records(tx, _OPEN_MEMBERS, **home)}
     about = {record.about for record in members.values() if record.about is not None}
     if about:
-        same = among(records.c.about_key, sorted(ref.key for ref in about))
-        members |= {record.ref: record for record in _records(tx, sa.select(records).where(home, same))}
+        same = sorted(ref.key for ref in about)
+        members |= {record.ref: record for record in _records(tx, _MEMBERS_ABOUT, **home, about=same)}
     return tuple(members.values())
+
+
+_MEMBERS = sa.select(records).where(
+    records.c.tenant == sa.bindparam("tenant"),
+    records.c.home_kind == sa.bindparam("kind"),
+    records.c.home_key == sa.bindparam("key"),
+    sa.or_(records.c.kind != sa.bindparam("kind"), records.c.key != sa.bindparam("key")),
+)
+_OPEN_MEMBERS = _MEMBERS.where(records.c.status.in_((DUE, WAITING)))
+_MEMBERS_ABOUT = _MEMBERS.where(among(records.c.about_key, "about"))
 
 
 def _related(
@@ -101,55 +102,55 @@ def _related(
     wanted = {record.about for record in members if record.about is not None}
     wanted |= {moved for record in members if (moved := successor(record)) is not None}
     if wanted:
-        yield from _records(tx, select_records(tenant, sorted(wanted)))
-    dependents = _records(
-        tx,
-        sa.select(records).where(
-            records.c.tenant == tenant,
-            records.c.about_kind == ref.kind,
-            records.c.about_key == ref.key,
-        ),
-    )
+        yield from find_records(tx, tenant, sorted(wanted))
+    dependents = _records(tx, _DEPENDENTS, tenant=tenant, kind=ref.kind, key=ref.key)
     if dependents:
         yield from dependents
-        homes = _records(tx, select_records(tenant, sorted({record.home for record in dependents})))
+        homes = find_records(tx, tenant, sorted({record.home for record in dependents}))
         yield from homes
         if ref.kind == CANDIDATE and root is not None and root.external_id is not None:
             held = [home.external_id for home in homes if home.external_id is not None]
             results = {result_ref(schedule_id, root.external_id) for schedule_id in held}
-            yield from _records(tx, select_records(tenant, sorted(results | {list_ref(each) for each in held})))
+            yield from find_records(tx, tenant, sorted(results | {list_ref(each) for each in held}))
+
+
+_DEPENDENTS = sa.select(records).where(
+    records.c.tenant == sa.bindparam("tenant"),
+    records.c.about_kind == sa.bindparam("kind"),
+    records.c.about_key == sa.bindparam("key"),
+)
 
 
 def _booked(tx: Transaction, tenant: str, schedule_id: str) -> Iterable[Record]:
     """Read the sitting that Cirrus knows by this id, its bookings, and whom they are about."""
-    held = sa.select(records).where(
-        records.c.tenant == tenant,
-        records.c.kind == SITTING,
-        records.c.external_id == schedule_id,
-        records.c.rival.is_(None),
-    )
-    for sitting in _records(tx, held):
+    for sitting in _records(tx, _KNOWN_AS, tenant=tenant, schedule_id=schedule_id):
         yield sitting
-        at_home = sa.and_(
-            records.c.tenant == tenant,
-            records.c.home_kind == sitting.ref.kind,
-            records.c.home_key == sitting.ref.key,
-            records.c.kind == BOOKING,
-        )
-        bookings = _records(tx, sa.select(records).where(at_home))
+        bookings = _records(tx, _BOOKINGS, tenant=tenant, kind=sitting.ref.kind, key=sitting.ref.key)
         yield from bookings
-        yield from _records(tx, select_records(tenant, sorted({b.about for b in bookings if b.about is not None})))
+        yield from find_records(tx, tenant, sorted({b.about for b in bookings if b.about is not None}))
+
+
+_KNOWN_AS = sa.select(records).where(
+    records.c.tenant == sa.bindparam("tenant"),
+    records.c.kind == SITTING,
+    records.c.external_id == sa.bindparam("schedule_id"),
+    records.c.rival.is_(None),
+)
+_BOOKINGS = _MEMBERS.where(records.c.kind == BOOKING)
 
 
 def _tasks(tx: Transaction, tenant: str, ref: Ref) -> tuple[OpenTask, ...]:
-    query = (
-        sa.select(tasks.c.id, tasks.c.kind, tasks.c.key, tasks.c.name)
-        .where(
-            tasks.c.tenant == tenant,
-            tasks.c.home_kind == ref.kind,
-            tasks.c.home_key == ref.key,
-            tasks.c.closed_at.is_(None),
-        )
-        .order_by(tasks.c.id)
+    rows = tx.connection.execute(_OPEN_TASKS, {"tenant": tenant, "kind": ref.kind, "key": ref.key})
+    return tuple(OpenTask(row.id, Ref(row.kind, row.key), row.name) for row in rows)
+
+
+_OPEN_TASKS = (
+    sa.select(tasks.c.id, tasks.c.kind, tasks.c.key, tasks.c.name)
+    .where(
+        tasks.c.tenant == sa.bindparam("tenant"),
+        tasks.c.home_kind == sa.bindparam("kind"),
+        tasks.c.home_key == sa.bindparam("key"),
+        tasks.c.closed_at.is_(None),
     )
-    return tuple(OpenTask(row.id, Ref(row.kind, row.key), row.name) for row in tx.connection.execute(query))
+    .order_by(tasks.c.id)
+)

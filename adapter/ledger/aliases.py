@@ -7,13 +7,14 @@ retired number.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 
 from adapter.domain.applying import alias_of, hand_over
 from adapter.domain.records import BOOKING, SITTING, Record, Ref
 from adapter.ledger.database import Transaction
-from adapter.ledger.rows import by_ref, in_parts, lock_records, read_record
+from adapter.ledger.rows import Query, by_ref, lock_records, read_record, rows_of
 from adapter.ledger.schema import records
 
 MOST_MERGES = 10
@@ -44,15 +45,17 @@ def survivors(tx: Transaction, tenant: str, named: Iterable[Ref], held: Mapping[
 
 
 def _aliases(tx: Transaction, tenant: str, refs: Iterable[Ref]) -> dict[Ref, Ref]:
-    found: dict[Ref, Ref] = {}
-    for some in in_parts(sorted(refs)):
-        query = sa.select(records.c.kind, records.c.key, records.c.about_key).where(
-            records.c.tenant == tenant,
-            by_ref(records.c.kind, records.c.key, some),
-            records.c.about_kind == records.c.kind,
-        )
-        found |= {Ref(row.kind, row.key): Ref(row.kind, row.about_key) for row in tx.connection.execute(query)}
-    return found
+    rows = rows_of(tx, _stand_ins, sorted(refs), tenant=tenant)
+    return {Ref(row["kind"], row["key"]): Ref(row["kind"], row["about_key"]) for row in rows}
+
+
+@cache
+def _stand_ins(kinds: tuple[str, ...]) -> Query:
+    return sa.select(records.c.kind, records.c.key, records.c.about_key).where(
+        records.c.tenant == sa.bindparam("tenant"),
+        by_ref(records.c.kind, records.c.key, kinds),
+        records.c.about_kind == records.c.kind,
+    )
 
 
 def _last(ref: Ref, known: Mapping[Ref, Ref | None]) -> Ref:
@@ -80,24 +83,28 @@ def handed_over(
 
 
 def _dependents(tx: Transaction, tenant: str, merged: Iterable[Ref]) -> dict[Ref, Record]:
-    found: list[Ref] = []
-    for some in in_parts(sorted(merged)):
-        query = sa.select(records.c.kind, records.c.key).where(
-            records.c.tenant == tenant,
-            records.c.kind == BOOKING,
-            by_ref(records.c.about_kind, records.c.about_key, some),
-        )
-        found += [Ref(row.kind, row.key) for row in tx.connection.execute(query)]
+    found = [Ref(row["kind"], row["key"]) for row in rows_of(tx, _booked_by, sorted(merged), tenant=tenant)]
     return {record.ref: record for record in (read_record(tx, row) for row in lock_records(tx, tenant, found))}
 
 
+@cache
+def _booked_by(kinds: tuple[str, ...]) -> Query:
+    return sa.select(records.c.kind, records.c.key).where(
+        records.c.tenant == sa.bindparam("tenant"),
+        records.c.kind == BOOKING,
+        by_ref(records.c.about_kind, records.c.about_key, kinds),
+    )
+
+
 def _begun(tx: Transaction, tenant: str, homes: Iterable[Ref]) -> set[Ref]:
-    begun: set[Ref] = set()
-    for some in in_parts(sorted(homes)):
-        query = sa.select(records.c.key).where(
-            records.c.tenant == tenant,
-            by_ref(records.c.kind, records.c.key, some),
-            records.c.deadline <= tx.now,
-        )
-        begun |= {Ref(SITTING, row.key) for row in tx.connection.execute(query)}
-    return begun
+    rows = rows_of(tx, _past_their_deadline, sorted(homes), tenant=tenant, now=tx.now)
+    return {Ref(SITTING, row["key"]) for row in rows}
+
+
+@cache
+def _past_their_deadline(kinds: tuple[str, ...]) -> Query:
+    return sa.select(records.c.key).where(
+        records.c.tenant == sa.bindparam("tenant"),
+        by_ref(records.c.kind, records.c.key, kinds),
+        records.c.deadline <= sa.bindparam("now"),
+    )

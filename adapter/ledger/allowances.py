@@ -37,15 +37,18 @@ def refuse(tx: Transaction, tenant: str, allowance: Allowance, after: float | No
 
 def spendings(tx: Transaction, tenants: Iterable[str]) -> Mapping[str, Spending]:
     """Return what each tenant has spent, as far as it has ever spent anything."""
-    mine = sa.and_(among(allowances.c.tenant, sorted(tenants)), allowances.c.name == RESULTS_PER_DAY)
-    rows = tx.connection.execute(sa.select(allowances).where(mine))
+    rows = tx.connection.execute(_SPENDINGS, {"tenants": sorted(tenants)})
     return {row.tenant: Spending(row.since, row.spent, row.swept, row.refused_until) for row in rows}
+
+
+_RESULTS = sa.select(allowances).where(allowances.c.name == RESULTS_PER_DAY)
+_SPENDINGS = _RESULTS.where(among(allowances.c.tenant, "tenants"))
+_LOCKED = _RESULTS.where(allowances.c.tenant == sa.bindparam("tenant")).with_for_update()
 
 
 def _locked(tx: Transaction, tenant: str, allowance: Allowance) -> Spending:
     insert_if_absent(tx, allowances, [_row(tenant, Spending(allowance.begins(tx.now)))], KEY)
-    query = sa.select(allowances).where(allowances.c.tenant == tenant, allowances.c.name == RESULTS_PER_DAY)
-    row = tx.connection.execute(query.with_for_update() if tx.postgresql else query).one()
+    row = tx.connection.execute(_LOCKED, {"tenant": tenant}).one()
     return allowance.current(Spending(row.since, row.spent, row.swept, row.refused_until), tx.now)
 
 

@@ -1,4 +1,4 @@
-"""Among: a column's value is one of many, in one parameter, so that a query's text does not depend on how many."""
+"""Among: a column's value is one of many, in one parameter, so that a statement is the same for however many."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -30,7 +30,8 @@ class _Values(TypeDecorator[Sequence[Any]]):
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> object:
         """Send the values."""
-        return value if dialect.name == "postgresql" else orjson.dumps(value).decode()
+        values = list(value or ())
+        return values if dialect.name == "postgresql" else orjson.dumps(values).decode()
 
 
 class _Among(FunctionElement[bool]):
@@ -44,9 +45,9 @@ class _Among(FunctionElement[bool]):
         return self
 
 
-def among(column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
-    """Match any of the values."""
-    return _Among(column, sa.bindparam(None, list(values), type_=_Values(column.type)))
+def among(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+    """Match any of the values that the parameter of this name holds."""
+    return _Among(column, sa.bindparam(name, type_=_Values(column.type)))
 
 
 def _on_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - the hook's shape

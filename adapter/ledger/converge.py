@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,10 +16,10 @@ from adapter.ledger import erasing
 from adapter.ledger.database import Transaction
 from adapter.ledger.documents import file
 from adapter.ledger.outbox import Writer
-from adapter.ledger.rows import by_ref, intake_values, lock_records, read_record, settle_values
-from adapter.ledger.schema import journal, records, tasks
+from adapter.ledger.rows import by_kind, by_ref, intake_values, lock_records, read_record, settle_values
+from adapter.ledger.schema import DUE, KNOWN, SETTLED, journal, records, tasks
 from adapter.ledger.texts import close_note, task_values
-from adapter.ledger.upsert import append, insert_new, update_rows, upsert
+from adapter.ledger.upsert import Names, Overrides, append, insert_new, update_rows, upsert
 from adapter.ledger.work import Claim, Touch, hold_lease, touch, waiting_homes
 
 RECORD_KEY = ("tenant", "kind", "key")
@@ -140,7 +141,7 @@ def _left_behind(record: Record, planned: Record, finding: Finding) -> Record:
     return depart(seated, next(iter(record.facets.values())))
 
 
-def _update(tx: Transaction, claim: Claim, updates: Mapping[Ref, dict[str, Any]], columns: Sequence[str]) -> None:
+def _update(tx: Transaction, claim: Claim, updates: Mapping[Ref, dict[str, Any]], columns: Names) -> None:
     rows = [{"tenant": claim.tenant, "kind": ref.kind, "key": ref.key, **values} for ref, values in updates.items()]
     update_rows(tx, records, rows, RECORD_KEY, columns)
 
@@ -171,9 +172,12 @@ def _keep_names(
 def _raise_tasks(tx: Transaction, claim: Claim, raised: Iterable[Task]) -> None:
     """Open the tasks; one that was closed and is asked for again is open again."""
     rows = {task.id(claim.tenant): task_values(tx, claim.tenant, claim.ref, task) for task in raised}
-    again: sa.ColumnClause[datetime] = sa.literal_column("excluded.raised_at", tasks.c.raised_at.type)
-    raised_at = sa.case((tasks.c.closed_at.is_(None), tasks.c.raised_at), else_=again)
-    upsert(tx, tasks, list(rows.values()), ("id",), (), overrides={"closed_at": None, "raised_at": raised_at})
+    upsert(tx, tasks, list(rows.values()), ("id",), (), overrides=_OPEN_AGAIN)
+
+
+_AGAIN: sa.ColumnClause[datetime] = sa.literal_column("excluded.raised_at", tasks.c.raised_at.type)
+_RAISED = sa.case((tasks.c.closed_at.is_(None), tasks.c.raised_at), else_=_AGAIN)
+_OPEN_AGAIN: Overrides = (("closed_at", None), ("raised_at", _RAISED))
 
 
 def _close_tasks(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
@@ -181,19 +185,26 @@ def _close_tasks(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> 
     for finding in findings:
         for name in finding.closes:
             closed.setdefault(name, []).append(finding.ref)
+    home = {"of_tenant": claim.tenant, "of_kind": claim.ref.kind, "of_key": claim.ref.key}
     for name, refs in sorted(closed.items()):
-        tx.connection.execute(
-            tasks.update()
-            .where(
-                tasks.c.tenant == claim.tenant,
-                tasks.c.home_kind == claim.ref.kind,
-                tasks.c.home_key == claim.ref.key,
-                by_ref(tasks.c.kind, tasks.c.key, refs),
-                tasks.c.name == name,
-                tasks.c.closed_at.is_(None),
-            )
-            .values(closed_at=tx.now)
+        keys = by_kind(refs)
+        tx.connection.execute(_close(tuple(keys)), {**home, "of_name": name, "now": tx.now, **keys})
+
+
+@cache
+def _close(kinds: tuple[str, ...]) -> sa.Update:
+    return (
+        tasks.update()
+        .where(
+            tasks.c.tenant == sa.bindparam("of_tenant"),
+            tasks.c.home_kind == sa.bindparam("of_kind"),
+            tasks.c.home_key == sa.bindparam("of_key"),
+            by_ref(tasks.c.kind, tasks.c.key, kinds),
+            tasks.c.name == sa.bindparam("of_name"),
+            tasks.c.closed_at.is_(None),
         )
+        .values(closed_at=sa.bindparam("now"))
+    )
 
 
 def _note(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
@@ -246,14 +257,19 @@ def _demanded(aggregate: Aggregate, findings: Iterable[Finding]) -> list[Ref]:
 
 
 def _demand(tx: Transaction, claim: Claim, demanded: Sequence[Ref]) -> None:
-    if not demanded:
-        return
-    tx.connection.execute(
+    if demanded:
+        keys = by_kind(demanded)
+        tx.connection.execute(_ask_for(tuple(keys)), {"of_tenant": claim.tenant, **keys})
+
+
+@cache
+def _ask_for(kinds: tuple[str, ...]) -> sa.Update:
+    return (
         records.update()
         .where(
-            records.c.tenant == claim.tenant,
-            by_ref(records.c.kind, records.c.key, demanded),
-            records.c.status.in_((Status.KNOWN.value, Status.SETTLED.value)),
+            records.c.tenant == sa.bindparam("of_tenant"),
+            by_ref(records.c.kind, records.c.key, kinds),
+            records.c.status.in_((KNOWN, SETTLED)),
         )
-        .values(status=Status.DUE.value)
+        .values(status=DUE)
     )

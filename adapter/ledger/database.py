@@ -10,6 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -176,9 +178,13 @@ def _is_about_a_value(error: DBAPIError, state: str) -> bool:
 def _engine(url: str, pool_size: int, timeout: float) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = sa.create_engine(parsed, connect_args={"timeout": timeout}, pool_timeout=timeout, hide_parameters=True)
+        engine = sa.create_engine(
+            parsed.set(drivername="sqlite+immediate"),
+            connect_args={"timeout": timeout},
+            pool_timeout=timeout,
+            hide_parameters=True,
+        )
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
         return engine
     milliseconds = int(timeout * 1000)
     options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
@@ -215,5 +221,14 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     cursor.close()
 
 
-def _begin_immediate(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+class ImmediateSqlite(SQLiteDialect_pysqlite):
+    """SQLite that locks at the start of a transaction."""
+
+    supports_statement_cache = True
+
+    def do_begin(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - the driver's connection
+        """Begin, and lock."""
+        dbapi_connection.execute("BEGIN IMMEDIATE")
+
+
+registry.register("sqlite.immediate", __name__, ImmediateSqlite.__name__)

@@ -36,7 +36,7 @@ from adapter.ledger.database import Transaction
 from adapter.ledger.notices import NEW, body_of
 from adapter.ledger.outbox import Writer
 from adapter.ledger.rivals import inherit
-from adapter.ledger.rows import by_ref, intake_values, lock_records, read_record, settle_values
+from adapter.ledger.rows import by_kind, by_ref, intake_values, lock_records, read_record, settle_values
 from adapter.ledger.schema import (
     FAR,
     documents,
@@ -94,12 +94,21 @@ def ask(tx: Transaction, claim: Claim, aggregate: Aggregate, findings: Iterable[
 
 def to_search(tx: Transaction, lease: timedelta) -> list[Erasure]:
     """Take all whose dead letters are not taken out yet; nobody else searches until the lease is over."""
-    query = sa.select(erasures).where(erasures.c.searched.is_(None)).order_by(erasures.c.tenant, erasures.c.key)
-    rows = tx.connection.execute(query.with_for_update() if tx.postgresql else query).all()
+    rows = tx.connection.execute(_UNSEARCHED).all()
     if any(row.lease_until is not None and row.lease_until > tx.now for row in rows):
         return []
-    tx.connection.execute(erasures.update().where(erasures.c.searched.is_(None)).values(lease_until=tx.now + lease))
+    if rows:
+        tx.connection.execute(_LEASE, {"until": tx.now + lease})
     return [_read(tx, row) for row in rows]
+
+
+_UNSEARCHED = (
+    sa.select(erasures)
+    .where(erasures.c.searched.is_(None))
+    .order_by(erasures.c.tenant, erasures.c.key)
+    .with_for_update()
+)
+_LEASE = erasures.update().where(erasures.c.searched.is_(None)).values(lease_until=sa.bindparam("until"))
 
 
 def note_letters(tx: Transaction, found: Mapping[tuple[str, str], frozenset[str]]) -> None:
@@ -122,9 +131,15 @@ def note_searched(tx: Transaction, searched: Iterable[Erasure], *, done: bool | 
 
 def to_erase(tx: Transaction, tenants: Iterable[str], limit: int) -> list[Erasure]:
     """Return whose dead letters are done with, the oldest first."""
-    ready = sa.and_(erasures.c.searched.is_not(None), among(erasures.c.tenant, sorted(tenants)))
-    query = sa.select(erasures).where(ready).order_by(erasures.c.asked_at).limit(limit)
-    return [_read(tx, row) for row in tx.connection.execute(query)]
+    return [_read(tx, row) for row in tx.connection.execute(_READY, {"tenants": sorted(tenants), "limit": limit})]
+
+
+_READY = (
+    sa.select(erasures)
+    .where(erasures.c.searched.is_not(None), among(erasures.c.tenant, "tenants"))
+    .order_by(erasures.c.asked_at)
+    .limit(sa.bindparam("limit"))
+)
 
 
 def erase(tx: Transaction, erasure: Erasure, writer: Writer, policy: Policy) -> bool:
@@ -167,8 +182,8 @@ def _plan_anew(tx: Transaction, erasure: Erasure, policy: Policy) -> None:
     """Look again whether there is something to wait for: the SIS has said something new of the person."""
     candidate = Ref(CANDIDATE, erasure.key)
     tx.connection.execute(erasures.delete().where(_named(erasure.tenant, erasure.key)))
-    named = sa.and_(records.c.tenant == erasure.tenant, by_ref(records.c.kind, records.c.key, [candidate]))
-    tx.connection.execute(records.update().where(named).values(status=Status.DUE.value))
+    named = (records.c.tenant == erasure.tenant, records.c.kind == candidate.kind, records.c.key == candidate.key)
+    tx.connection.execute(records.update().where(*named).values(status=Status.DUE.value))
     touch(tx, erasure.tenant, policy, [Touch(candidate)])
 
 
@@ -231,10 +246,11 @@ def _busy(tx: Transaction, tenant: str, refs: Sequence[Ref], homes: Iterable[Ref
     untold = sa.select(outbox.c.seq).where(
         outbox.c.tenant == tenant, outbox.c.subject.in_(subjects), outbox.c.published_at.is_(None)
     )
+    keys = by_kind(homes)
     held = sa.select(work.c.key).where(
-        work.c.tenant == tenant, by_ref(work.c.kind, work.c.key, homes), work.c.lease_by.is_not(None)
+        work.c.tenant == tenant, by_ref(work.c.kind, work.c.key, keys), work.c.lease_by.is_not(None)
     )
-    return any(tx.connection.execute(query.limit(1)).first() is not None for query in (untold, held))
+    return any(tx.connection.execute(query.limit(1), keys).first() is not None for query in (untold, held))
 
 
 def _notices(tx: Transaction, erasure: Erasure) -> list[int] | None:
@@ -262,20 +278,21 @@ def _notices(tx: Transaction, erasure: Erasure) -> list[int] | None:
 
 def _delete(tx: Transaction, tenant: str, refs: Sequence[Ref], named: Sequence[int]) -> dict[str, int]:
     subjects = sorted({ref.key for ref in refs})
+    keys = by_kind(refs)
     gone = {
         outbox: outbox.c.subject.in_(subjects),
         messages: messages.c.subject.in_(subjects),
-        journal: by_ref(journal.c.kind, journal.c.key, refs),
-        tasks: by_ref(tasks.c.kind, tasks.c.key, refs),
-        documents: by_ref(documents.c.kind, documents.c.key, refs),
-        work: by_ref(work.c.kind, work.c.key, refs),
+        journal: by_ref(journal.c.kind, journal.c.key, keys),
+        tasks: by_ref(tasks.c.kind, tasks.c.key, keys),
+        documents: by_ref(documents.c.kind, documents.c.key, keys),
+        work: by_ref(work.c.kind, work.c.key, keys),
         notices: notices.c.seq.in_(named),
         erasures: erasures.c.key.in_([ref.key for ref in refs if ref.kind == CANDIDATE]),
-        removals: by_ref(removals.c.kind, removals.c.key, refs),
-        records: by_ref(records.c.kind, records.c.key, refs),
+        removals: by_ref(removals.c.kind, removals.c.key, keys),
+        records: by_ref(records.c.kind, records.c.key, keys),
     }
     return {
-        str(table.name): tx.connection.execute(table.delete().where(table.c.tenant == tenant, which)).rowcount
+        str(table.name): tx.connection.execute(table.delete().where(table.c.tenant == tenant, which), keys).rowcount
         for table, which in gone.items()
     }
 

@@ -9,7 +9,7 @@ from adapter.domain.guard import Kept
 from adapter.domain.records import Record, Ref
 from adapter.ledger.database import Transaction
 from adapter.ledger.holds import kept_of
-from adapter.ledger.rows import by_ref, read_record
+from adapter.ledger.rows import read_record
 from adapter.ledger.schema import journal, outbox, records, tasks
 from adapter.ledger.texts import open_note, open_task
 
@@ -64,7 +64,7 @@ def _history(tx: Transaction, tenant: str, record: Record) -> History:
 
 def _lines(tx: Transaction, tenant: str, record: Record) -> tuple[Line, ...]:
     noted = sa.select(journal.c.at, journal.c.who, journal.c.what, journal.c.note).where(
-        journal.c.tenant == tenant, by_ref(journal.c.kind, journal.c.key, [record.ref])
+        journal.c.tenant == tenant, journal.c.kind == record.ref.kind, journal.c.key == record.ref.key
     )
     told = sa.select(outbox.c.created_at, outbox.c.type, outbox.c.published_at, outbox.c.failure).where(
         outbox.c.tenant == tenant, outbox.c.subject == record.ref.key

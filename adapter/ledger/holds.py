@@ -30,7 +30,7 @@ from adapter.domain.records import BOOKING, Ref
 from adapter.domain.version import utc_text
 from adapter.ledger.database import Transaction
 from adapter.ledger.outbox import Writer
-from adapter.ledger.removals import booked_in, locked, read_removal, write_removals
+from adapter.ledger.removals import LOCKED, booked_in, lock_pending, read_removal, write_removals
 from adapter.ledger.schema import FAR, holds, journal, removals
 from adapter.ledger.texts import close_note
 from adapter.ledger.upsert import append, insert_new
@@ -77,8 +77,7 @@ class Selection:
 
 def watch(tx: Transaction, tenant: str, policy: GuardPolicy, writer: Writer) -> int:
     """Hold what is too much at once, and return how many removals were held now."""
-    of_tenant = removals.c.tenant == tenant
-    pending = locked(tx, sa.select(removals).where(of_tenant, removals.c.state == Keeping.PENDING.value))
+    pending = lock_pending(tx, tenant)
     standing = _open_holds(tx, tenant)
     newly: list[Kept] = []
     if pending:
@@ -87,13 +86,16 @@ def watch(tx: Transaction, tenant: str, policy: GuardPolicy, writer: Writer) -> 
             hold = standing.get(question.sitting) or _opened(tx, tenant, question)
             standing[question.sitting] = hold
             newly += _held(tx, hold, mine, writer)
-    tx.connection.execute(
-        removals.delete().where(
-            of_tenant, removals.c.state == Keeping.RELEASED.value, removals.c.release_at <= tx.now - WINDOW
-        )
-    )
+    tx.connection.execute(_FORGET_RELEASED, {"tenant": tenant, "long_ago": tx.now - WINDOW})
     _close_empty(tx, [hold.id for hold in standing.values()], OVERTAKEN, None)
     return len(newly)
+
+
+_FORGET_RELEASED = removals.delete().where(
+    removals.c.tenant == sa.bindparam("tenant"),
+    removals.c.state == Keeping.RELEASED.value,
+    removals.c.release_at <= sa.bindparam("long_ago"),
+)
 
 
 def _questions(
@@ -133,8 +135,13 @@ def _recent(tx: Transaction, tenant: str) -> list[Kept]:
 
 
 def _open_holds(tx: Transaction, tenant: str) -> dict[str | None, Hold]:
-    query = sa.select(holds).where(holds.c.tenant == tenant, holds.c.closed_at.is_(None)).order_by(holds.c.id)
-    return {row["sitting"]: Hold(**row) for row in tx.connection.execute(query).mappings()}
+    rows = tx.connection.execute(_OPEN_HOLDS, {"tenant": tenant}).mappings()
+    return {row["sitting"]: Hold(**row) for row in rows}
+
+
+_OPEN_HOLDS = (
+    sa.select(holds).where(holds.c.tenant == sa.bindparam("tenant"), holds.c.closed_at.is_(None)).order_by(holds.c.id)
+)
 
 
 def _opened(tx: Transaction, tenant: str, question: Question) -> Hold:
@@ -177,8 +184,8 @@ def decide(
         sa.select(removals.c.tenant).where(removals.c.state.in_(states)).distinct().order_by(removals.c.tenant)
     ).scalars()
     for tenant in tenants.all():
-        query = sa.select(removals).where(removals.c.tenant == tenant, removals.c.state.in_(states))
-        mine = [kept for kept in locked(tx, query) if selection.fits(tenant, kept)]
+        rows = tx.connection.execute(LOCKED.where(removals.c.state.in_(states)), {"tenant": tenant}).mappings().all()
+        mine = [kept for kept in (read_removal(tx, row) for row in rows) if selection.fits(tenant, kept)]
         decided = [replace(kept, state=Keeping(decision)) for kept in mine]
         write_removals(tx, tenant, decided)
         counts.update(str(kept.hold) for kept in decided)
@@ -251,8 +258,10 @@ def kept_of(tx: Transaction, tenant: str, ref: Ref) -> tuple[Kept, ...]:
 
 def counts(tx: Transaction, tenants: Sequence[str]) -> tuple[dict[tuple[str, ...], int], int]:
     """Count the open holds of each tenant, and the removals that are held in all."""
-    query = sa.select(holds.c.tenant, sa.func.count()).where(holds.c.closed_at.is_(None)).group_by(holds.c.tenant)
     found: dict[tuple[str, ...], int] = {(tenant,): 0 for tenant in tenants}
-    found |= {(tenant,): number for tenant, number in tx.connection.execute(query)}
-    held = sa.select(sa.func.count()).select_from(removals).where(removals.c.state == Keeping.HELD.value)
-    return found, tx.connection.execute(held).scalar_one()
+    found |= {(tenant,): number for tenant, number in tx.connection.execute(_HOLDS)}
+    return found, tx.connection.execute(_HELD).scalar_one()
+
+
+_HOLDS = sa.select(holds.c.tenant, sa.func.count()).where(holds.c.closed_at.is_(None)).group_by(holds.c.tenant)
+_HELD = sa.select(sa.func.count()).select_from(removals).where(removals.c.state == Keeping.HELD.value)

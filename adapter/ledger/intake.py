@@ -6,6 +6,7 @@ What takes away is kept back first (`adapter.domain.guard`), and carried out by 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from adapter.domain.applying import Applied, alias_of, apply
 from adapter.domain.envelope import Envelope
 from adapter.domain.guard import Course, Keeping, Kept, course, kept_anew, learnt, outlives
 from adapter.domain.policy import Policy
-from adapter.domain.records import CANDIDATE, DEPARTURE, Change, Record, Ref, Status
+from adapter.domain.records import CANDIDATE, DEPARTURE, Change, Record, Ref
 from adapter.domain.version import Merge, Rank
 from adapter.ledger.aliases import handed_over, survivors
 from adapter.ledger.among import among
@@ -29,8 +30,8 @@ from adapter.ledger.removals import (
     write_removals,
 )
 from adapter.ledger.rivals import settle_rivals
-from adapter.ledger.rows import by_ref, in_parts, intake_values, lock_records, read_record
-from adapter.ledger.schema import journal, messages, records
+from adapter.ledger.rows import Query, by_kind, by_ref, in_parts, intake_values, lock_records, read_record
+from adapter.ledger.schema import DUE, REJECTED, SETTLED, journal, messages, records
 from adapter.ledger.texts import close_note
 from adapter.ledger.tombstones import outdated
 from adapter.ledger.upsert import append, insert_new, upsert
@@ -42,8 +43,6 @@ HELD = "held"
 
 MOST_TELLING = (HELD, Merge.APPLIED.value, Merge.SUPERSEDED.value)
 """What became of an event is what became of its change that comes first here."""
-
-REOPENED = (Status.SETTLED.value, Status.REJECTED.value)
 
 RECORD_KEY = ("tenant", "kind", "key")
 
@@ -128,10 +127,8 @@ def _known_before(tx: Transaction, incoming: Sequence[Incoming]) -> tuple[list[s
     for tenant, source in {(tenant, source) for tenant, source, _ in keys}:
         ids = [event_id for t, s, event_id in keys if (t, s) == (tenant, source)]
         for some in in_parts(ids):
-            query = sa.select(messages.c.id, messages.c.fingerprint).where(
-                messages.c.tenant == tenant, messages.c.source == source, among(messages.c.id, some)
-            )
-            seen |= {(tenant, source, row.id): row.fingerprint for row in tx.connection.execute(query)}
+            rows = tx.connection.execute(_SEEN, {"tenant": tenant, "source": source, "ids": some})
+            seen |= {(tenant, source, row.id): row.fingerprint for row in rows}
     handled: list[str] = []
     fresh: list[int] = []
     for index, item in enumerate(incoming):
@@ -142,6 +139,13 @@ def _known_before(tx: Transaction, incoming: Sequence[Incoming]) -> tuple[list[s
             fresh.append(index)
         handled.append("" if before is None else DUPLICATE if before == item.fingerprint else CONFLICT)
     return handled, fresh
+
+
+_SEEN = sa.select(messages.c.id, messages.c.fingerprint).where(
+    messages.c.tenant == sa.bindparam("tenant"),
+    messages.c.source == sa.bindparam("source"),
+    among(messages.c.id, "ids"),
+)
 
 
 def release_removals(tx: Transaction, tenant: str, policy: Policy, limit: int) -> int:
@@ -336,12 +340,27 @@ def _ripple(tx: Transaction, batch: _Batch) -> set[Ref]:
     """
     homes: set[Ref] = set()
     for some in in_parts(sorted(batch.rippling)):
-        about = sa.and_(records.c.tenant == batch.tenant, by_ref(records.c.about_kind, records.c.about_key, some))
-        reopened = sa.case((records.c.status.in_(REOPENED), Status.DUE.value), else_=records.c.status)
-        tx.connection.execute(records.update().where(about).values(status=reopened, revision=records.c.revision + 1))
-        query = sa.select(records.c.home_kind, records.c.home_key).where(about).distinct()
-        homes |= {Ref(row.home_kind, row.home_key) for row in tx.connection.execute(query)}
+        keys = by_kind(some)
+        given = {"of_tenant": batch.tenant, **keys}
+        tx.connection.execute(_reopen(tuple(keys)), given)
+        homes |= {Ref(row.home_kind, row.home_key) for row in tx.connection.execute(_homes(tuple(keys)), given)}
     return homes
+
+
+def _about(kinds: tuple[str, ...]) -> sa.ColumnElement[bool]:
+    mine = by_ref(records.c.about_kind, records.c.about_key, kinds)
+    return sa.and_(records.c.tenant == sa.bindparam("of_tenant"), mine)
+
+
+@cache
+def _reopen(kinds: tuple[str, ...]) -> sa.Update:
+    reopened = sa.case((records.c.status.in_((SETTLED, REJECTED)), DUE), else_=records.c.status)
+    return records.update().where(_about(kinds)).values(status=reopened, revision=records.c.revision + 1)
+
+
+@cache
+def _homes(kinds: tuple[str, ...]) -> Query:
+    return sa.select(records.c.home_kind, records.c.home_key).where(_about(kinds)).distinct()
 
 
 def _remember(

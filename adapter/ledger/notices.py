@@ -79,13 +79,7 @@ def digest(
     policies: Mapping[str, Policy],
 ) -> Digested:
     """Turn the oldest new notices into wishes for results; those that cannot be understood are kept with the reason."""
-    query = (
-        sa.select(notices)
-        .where(notices.c.state == sa.literal_column("'new'"), among(notices.c.tenant, sorted(policies)))
-        .order_by(notices.c.seq)
-        .limit(limit)
-    )
-    rows = tx.connection.execute(query.with_for_update(skip_locked=True) if tx.postgresql else query).all()
+    rows = tx.connection.execute(_OLDEST, {"tenants": sorted(policies), "limit": limit}).all()
     kept = [_kept(tx, row) for row in rows]
     said = {each.seq: _understood(each, understand) for each in kept}
     refused = {seq: named for seq, named in said.items() if isinstance(named, str)}
@@ -100,6 +94,17 @@ def digest(
         store_batch(tx, incoming, policies)
     _mark(tx, {each.seq: policies[each.tenant].results.keep_raw for each, _ in understood}, refused)
     return Digested(len(understood), len(refused))
+
+
+_IS_NEW = notices.c.state == sa.literal_column("'new'")
+_IS_UNREADABLE = notices.c.state == sa.literal_column("'unreadable'")
+_OLDEST = (
+    sa.select(notices)
+    .where(_IS_NEW, among(notices.c.tenant, "tenants"))
+    .order_by(notices.c.seq)
+    .limit(sa.bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
 
 
 def as_incoming(notice: Notice, hear: Hear) -> Incoming:
@@ -124,18 +129,19 @@ def listed(tx: Transaction, state: str, limit: int) -> list[Kept]:
 
 def again(tx: Transaction) -> int:
     """Have all unreadable notices looked at once more, and return how many that are."""
-    unreadable = notices.c.state == sa.literal_column("'unreadable'")
-    return tx.connection.execute(notices.update().where(unreadable).values(state=NEW, reason=None)).rowcount
+    return tx.connection.execute(notices.update().where(_IS_UNREADABLE).values(state=NEW, reason=None)).rowcount
 
 
 def counts(tx: Transaction) -> Mapping[str, int]:
     """Count the notices that are new, and those that cannot be read."""
-    new = sa.select(sa.func.count()).where(notices.c.state == sa.literal_column("'new'"))
-    unreadable = sa.select(sa.func.count()).where(notices.c.state == sa.literal_column("'unreadable'"))
     return {
-        NEW: tx.connection.execute(new).scalar_one(),
-        UNREADABLE: tx.connection.execute(unreadable).scalar_one(),
+        NEW: tx.connection.execute(_NEW_ONES).scalar_one(),
+        UNREADABLE: tx.connection.execute(_UNREADABLE_ONES).scalar_one(),
     }
+
+
+_NEW_ONES = sa.select(sa.func.count()).where(_IS_NEW)
+_UNREADABLE_ONES = sa.select(sa.func.count()).where(_IS_UNREADABLE)
 
 
 def _understood(kept: Kept, understand: Understand) -> tuple[Named, ...] | str:
@@ -188,12 +194,13 @@ def _mark(tx: Transaction, understood: Mapping[int, bool], refused: Mapping[int,
         mine = [seq for seq, keep_raw in understood.items() if keep_raw is kept]
         done: dict[str, object] = {"state": UNDERSTOOD} if kept else {"state": UNDERSTOOD, "body": b"", "sealed": False}
         if mine:
-            tx.connection.execute(notices.update().where(among(notices.c.seq, mine)).values(done))
+            tx.connection.execute(_THESE.values(done), {"seqs": mine})
     for reason in sorted(set(refused.values())):
         mine = [seq for seq, why in refused.items() if why == reason]
-        tx.connection.execute(
-            notices.update().where(among(notices.c.seq, mine)).values(state=UNREADABLE, reason=reason)
-        )
+        tx.connection.execute(_THESE.values(state=UNREADABLE, reason=reason), {"seqs": mine})
+
+
+_THESE = notices.update().where(among(notices.c.seq, "seqs"))
 
 
 def _kept(tx: Transaction, row: sa.Row[Any]) -> Kept:

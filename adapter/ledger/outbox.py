@@ -65,32 +65,34 @@ def claim_pending(tx: Transaction, limit: int, lease: timedelta) -> list[Pending
 
     So the events of one object leave in the order of its versions, whoever publishes them.
     """
-    earlier = outbox.alias("earlier")
-    query = (
-        sa.select(outbox)
-        .where(
-            outbox.c.published_at.is_(None),
-            sa.or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= tx.now),
-            ~sa.exists(
-                sa.select(sa.literal(1)).where(
-                    earlier.c.tenant == outbox.c.tenant,
-                    earlier.c.subject == outbox.c.subject,
-                    earlier.c.seq < outbox.c.seq,
-                    earlier.c.published_at.is_(None),
-                )
-            ),
-        )
-        .order_by(outbox.c.deadline, outbox.c.seq)
-        .limit(limit)
-    )
-    if tx.postgresql:
-        query = query.with_for_update(skip_locked=True, of=outbox)
-    rows = tx.connection.execute(query).all()
+    rows = tx.connection.execute(_NEXT, {"now": tx.now, "limit": limit}).all()
     if rows:
-        tx.connection.execute(
-            outbox.update().where(among(outbox.c.seq, [row.seq for row in rows])).values(lease_until=tx.now + lease)
-        )
+        tx.connection.execute(_LEASE, {"seqs": [row.seq for row in rows], "until": tx.now + lease})
     return [Pending(row.seq, row.id, row.tenant, row.type, row.cause, row.created_at, _opened(tx, row)) for row in rows]
+
+
+_EARLIER = outbox.alias("earlier")
+
+_NEXT = (
+    sa.select(outbox)
+    .where(
+        outbox.c.published_at.is_(None),
+        sa.or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= sa.bindparam("now")),
+        ~sa.exists(
+            sa.select(sa.literal(1)).where(
+                _EARLIER.c.tenant == outbox.c.tenant,
+                _EARLIER.c.subject == outbox.c.subject,
+                _EARLIER.c.seq < outbox.c.seq,
+                _EARLIER.c.published_at.is_(None),
+            )
+        ),
+    )
+    .order_by(outbox.c.deadline, outbox.c.seq)
+    .limit(sa.bindparam("limit"))
+    .with_for_update(skip_locked=True, of=outbox)
+)
+
+_LEASE = outbox.update().where(among(outbox.c.seq, "seqs")).values(lease_until=sa.bindparam("until"))
 
 
 def _opened(tx: Transaction, row: sa.Row[Any]) -> bytes | None:
@@ -108,8 +110,10 @@ def _body(tenant: str, event_id: str) -> str:
 
 def owed(tx: Transaction) -> bool:
     """Tell whether there is an event that could not be published, and that nobody has published since."""
-    query = sa.select(outbox.c.seq).where(outbox.c.published_at.is_(None), outbox.c.failure.is_not(None)).limit(1)
-    return tx.connection.execute(query).first() is not None
+    return tx.connection.execute(_OWED).first() is not None
+
+
+_OWED = sa.select(outbox.c.seq).where(outbox.c.published_at.is_(None), outbox.c.failure.is_not(None)).limit(1)
 
 
 def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[tuple[int, str]]) -> None:
@@ -118,16 +122,22 @@ def mark_published(tx: Transaction, published: Sequence[int], failed: Sequence[t
     What failed steps back for `STEP_BACK`, so that events which cannot be published do not hold up the others.
     """
     if published:
-        tx.connection.execute(
-            outbox.update()
-            .where(among(outbox.c.seq, published))
-            .values(published_at=tx.now, lease_until=None, failure=None)
-        )
+        tx.connection.execute(_PUBLISHED, {"seqs": published, "now": tx.now})
         # It names whom nothing here is to name any more.
-        proofs = sa.and_(among(outbox.c.seq, published), outbox.c.type == PERSON_ERASED)
-        tx.connection.execute(outbox.delete().where(proofs))
+        tx.connection.execute(_FORGET_PROOFS, {"seqs": published})
     for reason in sorted({reason for _, reason in failed}):
         seqs = [seq for seq, why in failed if why == reason]
-        tx.connection.execute(
-            outbox.update().where(among(outbox.c.seq, seqs)).values(lease_until=tx.now + STEP_BACK, failure=reason)
-        )
+        tx.connection.execute(_FAILED, {"seqs": seqs, "until": tx.now + STEP_BACK, "reason": reason})
+
+
+_PUBLISHED = (
+    outbox.update()
+    .where(among(outbox.c.seq, "seqs"))
+    .values(published_at=sa.bindparam("now"), lease_until=None, failure=None)
+)
+_FORGET_PROOFS = outbox.delete().where(among(outbox.c.seq, "seqs"), outbox.c.type == PERSON_ERASED)
+_FAILED = (
+    outbox.update()
+    .where(among(outbox.c.seq, "seqs"))
+    .values(lease_until=sa.bindparam("until"), failure=sa.bindparam("reason"))
+)

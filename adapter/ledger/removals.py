@@ -6,6 +6,7 @@ Who writes a removal locks it first, and the record before it, so intake and tho
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from adapter.domain.records import BOOKING, CANDIDATE, SITTING, Change, Record, 
 from adapter.domain.version import Rank
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
-from adapter.ledger.rows import by_ref, in_parts, read_record, read_statement, statement_json
+from adapter.ledger.rows import Query, by_ref, read_record, read_statement, rows_of, statement_json
 from adapter.ledger.schema import records, removals
 from adapter.ledger.sealing import place
 from adapter.ledger.upsert import upsert
@@ -35,19 +36,30 @@ def name_of(kept: Kept) -> Name:
 
 def lock_removals(tx: Transaction, tenant: str, refs: Iterable[Ref]) -> dict[Name, Kept]:
     """Read what is kept of these records, and lock it."""
-    found: dict[Name, Kept] = {}
-    for some in in_parts(sorted(set(refs))):
-        query = sa.select(removals).where(removals.c.tenant == tenant, by_ref(removals.c.kind, removals.c.key, some))
-        found |= {name_of(kept): kept for kept in locked(tx, query)}
-    return found
+    rows = rows_of(tx, _kept_of, sorted(set(refs)), tenant=tenant)
+    return {name_of(kept): kept for kept in (read_removal(tx, row) for row in rows)}
 
 
-def locked(tx: Transaction, query: sa.Select[Any]) -> list[Kept]:
-    """Return the removals of a query in the order in which everybody locks them."""
-    ordered = query.order_by(removals.c.tenant, removals.c.kind, removals.c.key, removals.c.facet)
-    if tx.postgresql:
-        ordered = ordered.with_for_update(of=removals)
-    return [read_removal(tx, row) for row in tx.connection.execute(ordered).mappings().all()]
+LOCKED = (
+    sa.select(removals)
+    .where(removals.c.tenant == sa.bindparam("tenant"))
+    .order_by(removals.c.tenant, removals.c.kind, removals.c.key, removals.c.facet)
+    .with_for_update(of=removals)
+)
+"""The removals of a tenant, in the order in which everybody locks them."""
+
+
+@cache
+def _kept_of(kinds: tuple[str, ...]) -> Query:
+    return LOCKED.where(by_ref(removals.c.kind, removals.c.key, kinds))
+
+
+def lock_pending(tx: Transaction, tenant: str) -> list[Kept]:
+    """Read what is kept back and nobody has asked about, and lock it."""
+    return [read_removal(tx, row) for row in tx.connection.execute(_PENDING, {"tenant": tenant}).mappings().all()]
+
+
+_PENDING = LOCKED.where(removals.c.state == Keeping.PENDING.value)
 
 
 def write_removals(tx: Transaction, tenant: str, kept: Iterable[Kept]) -> None:
@@ -59,20 +71,26 @@ def write_removals(tx: Transaction, tenant: str, kept: Iterable[Kept]) -> None:
 def drop_removals(tx: Transaction, tenant: str, names: Iterable[Name]) -> None:
     """Forget removals that something newer has overtaken."""
     for ref, facet in sorted(names):
-        named = (removals.c.tenant == tenant, removals.c.kind == ref.kind, removals.c.key == ref.key)
-        tx.connection.execute(removals.delete().where(*named, removals.c.facet == facet))
+        named = {"tenant": tenant, "kind": ref.kind, "key": ref.key, "facet": facet}
+        tx.connection.execute(_DROP, named)
+
+
+_DROP = removals.delete().where(*(removals.c[name] == sa.bindparam(name) for name in KEY))
 
 
 def due_removals(tx: Transaction, tenant: str, limit: int) -> list[Ref]:
     """Name the records of which a removal is to be carried out now; the oldest wait longest."""
-    ripe = sa.and_(removals.c.state == Keeping.PENDING.value, removals.c.release_at <= tx.now)
-    query = (
-        sa.select(removals.c.kind, removals.c.key)
-        .where(removals.c.tenant == tenant, sa.or_(removals.c.state == Keeping.APPROVED.value, ripe))
-        .order_by(removals.c.release_at, removals.c.kind, removals.c.key)
-        .limit(limit)
-    )
-    return [Ref(row.kind, row.key) for row in tx.connection.execute(query)]
+    rows = tx.connection.execute(_DUE, {"tenant": tenant, "now": tx.now, "limit": limit})
+    return [Ref(row.kind, row.key) for row in rows]
+
+
+_RIPE = sa.and_(removals.c.state == Keeping.PENDING.value, removals.c.release_at <= sa.bindparam("now"))
+_DUE = (
+    sa.select(removals.c.kind, removals.c.key)
+    .where(removals.c.tenant == sa.bindparam("tenant"), sa.or_(removals.c.state == Keeping.APPROVED.value, _RIPE))
+    .order_by(removals.c.release_at, removals.c.kind, removals.c.key)
+    .limit(sa.bindparam("limit"))
+)
 
 
 def read_removal(tx: Transaction, row: sa.RowMapping) -> Kept:
@@ -163,24 +181,26 @@ def standing_bookings(tx: Transaction, tenant: str, spoken_of: Iterable[Record])
     sittings = sorted({record.ref.key for record in spoken if record.ref.kind == SITTING})
     people = sorted({record.ref.key for record in spoken if record.ref.kind == CANDIDATE})
     bookings = {record.ref: record for record in booked_in(tx, tenant, sittings)}
-    bookings |= {record.ref: record for record in _booked(tx, tenant, records.c.about_key, people)}
+    bookings |= {record.ref: record for record in _booked(tx, tenant, _BOOKED_BY, people)}
     homes = {record.home.key for record in (*spoken, *bookings.values()) if record.home.kind == SITTING}
     return Standing(bookings, _starts(tx, tenant, sorted(homes)))
 
 
 def booked_in(tx: Transaction, tenant: str, sittings: list[str]) -> list[Record]:
     """Return the bookings of these sittings that stand."""
-    return _booked(tx, tenant, records.c.home_key, sittings)
+    return _booked(tx, tenant, _BOOKED_IN, sittings)
 
 
-def _booked(tx: Transaction, tenant: str, column: sa.Column[Any], keys: list[str]) -> list[Record]:
+def _booked(tx: Transaction, tenant: str, query: Query, keys: list[str]) -> list[Record]:
     if not keys:
         return []
-    query = sa.select(records).where(records.c.tenant == tenant, records.c.kind == BOOKING, among(column, keys))
-    kind = SITTING if column is records.c.home_key else CANDIDATE
-    query = query.where((records.c.home_kind if kind == SITTING else records.c.about_kind) == kind)
-    found = (read_record(tx, row) for row in tx.connection.execute(query).mappings().all())
-    return [record for record in found if stands(record)]
+    rows = tx.connection.execute(query, {"tenant": tenant, "keys": keys}).mappings().all()
+    return [record for record in (read_record(tx, row) for row in rows) if stands(record)]
+
+
+_BOOKINGS = sa.select(records).where(records.c.tenant == sa.bindparam("tenant"), records.c.kind == BOOKING)
+_BOOKED_IN = _BOOKINGS.where(records.c.home_kind == SITTING, among(records.c.home_key, "keys"))
+_BOOKED_BY = _BOOKINGS.where(records.c.about_kind == CANDIDATE, among(records.c.about_key, "keys"))
 
 
 def stands(record: Record) -> bool:
@@ -191,7 +211,9 @@ def stands(record: Record) -> bool:
 def _starts(tx: Transaction, tenant: str, keys: list[str]) -> dict[str, datetime | None]:
     if not keys:
         return {}
-    query = sa.select(records.c.key, records.c.deadline).where(
-        records.c.tenant == tenant, records.c.kind == SITTING, among(records.c.key, keys)
-    )
-    return {row.key: row.deadline for row in tx.connection.execute(query)}
+    return {row.key: row.deadline for row in tx.connection.execute(_STARTS, {"tenant": tenant, "keys": keys})}
+
+
+_STARTS = sa.select(records.c.key, records.c.deadline).where(
+    records.c.tenant == sa.bindparam("tenant"), records.c.kind == SITTING, among(records.c.key, "keys")
+)

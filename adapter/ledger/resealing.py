@@ -101,7 +101,7 @@ def reseal(tx: Transaction, store: Store, after: After | None) -> Batch:
         except LedgerSealed:
             unread += 1
     columns = (*store.columns, "sealed") if store.body else store.columns
-    update_rows(tx, store.table, rows, names, columns)
+    update_rows(tx, store.table, rows, tuple(names), columns)
     return Batch(store.table.name, len(rows), unread, last if len(looked_at) == AT_ONCE else None)
 
 

@@ -46,7 +46,7 @@ class Asked:
 def lists(tx: Transaction, tenants: Sequence[str], wanted: Wanted) -> list[Placed]:
     """Return the lists of results of the exams that Cirrus knows by an id of ours."""
     query = sa.select(records.c.tenant, records.c.external_id).where(
-        among(records.c.tenant, tenants),
+        among(records.c.tenant, "tenants"),
         records.c.kind == SITTING,
         records.c.external_id.is_not(None),
         records.c.rival.is_(None),
@@ -55,18 +55,20 @@ def lists(tx: Transaction, tenants: Sequence[str], wanted: Wanted) -> list[Place
         query = query.where(_named(records, wanted.exam))
     sitting = sa.tuple_(records.c.tenant, records.c.key)
     if wanted.person is not None:
-        query = query.where(sitting.in_(_exams_of_person(tenants, wanted.person)))
+        query = query.where(sitting.in_(_exams_of_person(wanted.person)))
     if wanted.booking is not None:
-        query = query.where(sitting.in_(_exams_of_booking(tenants, wanted.booking)))
-    return sorted(Placed(row.tenant, Ref(RESULT_LIST, row.external_id)) for row in tx.connection.execute(query))
+        query = query.where(sitting.in_(_exams_of_booking(wanted.booking)))
+    rows = tx.connection.execute(query, {"tenants": tenants})
+    return sorted(Placed(row.tenant, Ref(RESULT_LIST, row.external_id)) for row in rows)
 
 
 def named(tx: Transaction, tenants: Sequence[str], kind: str, name: str) -> list[Placed]:
     """Return the records of one kind that the SIS or Cirrus knows by this id."""
     query = sa.select(records.c.tenant, records.c.key).where(
-        among(records.c.tenant, tenants), records.c.kind == kind, _named(records, name)
+        among(records.c.tenant, "tenants"), records.c.kind == kind, _named(records, name)
     )
-    return sorted(Placed(row.tenant, Ref(kind, row.key)) for row in tx.connection.execute(query))
+    rows = tx.connection.execute(query, {"tenants": tenants})
+    return sorted(Placed(row.tenant, Ref(kind, row.key)) for row in rows)
 
 
 def sittings_to_come(tx: Transaction, tenants: Sequence[str]) -> list[Placed]:
@@ -74,7 +76,7 @@ def sittings_to_come(tx: Transaction, tenants: Sequence[str]) -> list[Placed]:
     query = (
         sa.select(records.c.tenant, records.c.key)
         .where(
-            among(records.c.tenant, tenants),
+            among(records.c.tenant, "tenants"),
             records.c.kind == SITTING,
             records.c.external_id.is_not(None),
             records.c.rival.is_(None),
@@ -82,17 +84,19 @@ def sittings_to_come(tx: Transaction, tenants: Sequence[str]) -> list[Placed]:
         )
         .order_by(records.c.deadline, records.c.tenant, records.c.key)
     )
-    return [Placed(row.tenant, Ref(SITTING, row.key)) for row in tx.connection.execute(query)]
+    rows = tx.connection.execute(query, {"tenants": tenants})
+    return [Placed(row.tenant, Ref(SITTING, row.key)) for row in rows]
 
 
 def filed_under(tx: Transaction, tenants: Sequence[str], part: str) -> list[Placed]:
     """Return the results of which this part is kept; a booking that has moved may have left one behind."""
     query = (
         sa.select(documents.c.tenant, documents.c.key)
-        .where(among(documents.c.tenant, tenants), documents.c.kind == RESULT, documents.c.part == part)
+        .where(among(documents.c.tenant, "tenants"), documents.c.kind == RESULT, documents.c.part == part)
         .distinct()
     )
-    return sorted(Placed(row.tenant, Ref(RESULT, row.key)) for row in tx.connection.execute(query))
+    rows = tx.connection.execute(query, {"tenants": tenants})
+    return sorted(Placed(row.tenant, Ref(RESULT, row.key)) for row in rows)
 
 
 def ask(tx: Transaction, asked: Sequence[Asked], hear: Hear, policies: Mapping[str, Policy], worker: str) -> None:
@@ -109,7 +113,7 @@ def _named(table: sa.FromClause, name: str) -> sa.ColumnElement[bool]:
     return sa.or_(table.c.key == name, table.c.external_id == name)
 
 
-def _exams_of_person(tenants: Sequence[str], name: str) -> sa.Select[Any, Any]:
+def _exams_of_person(name: str) -> sa.Select[Any, Any]:
     bookings, candidates = records.alias("bookings"), records.alias("candidates")
     same = sa.and_(candidates.c.tenant == bookings.c.tenant, candidates.c.key == bookings.c.about_key)
     return (
@@ -118,15 +122,15 @@ def _exams_of_person(tenants: Sequence[str], name: str) -> sa.Select[Any, Any]:
         .where(
             bookings.c.kind == BOOKING,
             bookings.c.about_kind == CANDIDATE,
-            among(candidates.c.tenant, tenants),
+            among(candidates.c.tenant, "tenants"),
             candidates.c.kind == CANDIDATE,
             _named(candidates, name),
         )
     )
 
 
-def _exams_of_booking(tenants: Sequence[str], name: str) -> sa.Select[Any, Any]:
+def _exams_of_booking(name: str) -> sa.Select[Any, Any]:
     bookings = records.alias("bookings")
     return sa.select(bookings.c.tenant, bookings.c.home_key).where(
-        among(bookings.c.tenant, tenants), bookings.c.kind == BOOKING, _named(bookings, name)
+        among(bookings.c.tenant, "tenants"), bookings.c.kind == BOOKING, _named(bookings, name)
     )

@@ -6,14 +6,14 @@ store is told so and runs its transaction again.
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import replace
-from typing import Any
+from functools import cache
 
 import sqlalchemy as sa
 
 from adapter.domain.records import Record, Ref, Status
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
-from adapter.ledger.rows import by_ref, in_parts, read_record
+from adapter.ledger.rows import Query, by_kind, by_ref, in_parts, read_record
 from adapter.ledger.schema import records
 
 Claimed = tuple[str, str]
@@ -60,21 +60,27 @@ def _given_up(stored: Mapping[Ref, Record], changed: Mapping[Ref, Record]) -> li
 def _vacate(tx: Transaction, tenant: str, refs: Iterable[Ref]) -> None:
     # First, so that two records may exchange their ids: the unique index is checked row by row.
     for some in in_parts(refs):
-        named = sa.and_(records.c.tenant == tenant, by_ref(records.c.kind, records.c.key, some))
-        tx.connection.execute(records.update().where(named).values(external_id=None))
+        keys = by_kind(some)
+        tx.connection.execute(_give_up(tuple(keys)), {"of_tenant": tenant, **keys})
+
+
+@cache
+def _give_up(kinds: tuple[str, ...]) -> sa.Update:
+    mine = by_ref(records.c.kind, records.c.key, kinds)
+    return records.update().where(records.c.tenant == sa.bindparam("of_tenant"), mine).values(external_id=None)
 
 
 def _holders(tx: Transaction, tenant: str, claiming: Iterable[Record]) -> dict[Claimed, str]:
     wanted = {(record.ref.kind, record.external_id) for record in claiming if record.external_id is not None}
     holders: dict[Claimed, str] = {}
-    for row in _claiming(tx, tenant, wanted, records.c.rival.is_(None)):
+    for row in _claiming(tx, _HOLDING, tenant, wanted):
         holders[row["kind"], row["external_id"]] = row["key"]
     return holders
 
 
 def _heirs(tx: Transaction, tenant: str, free: Iterable[Claimed], changed: Mapping[Ref, Record]) -> Iterable[Record]:
     heirs: dict[Claimed, str] = {}
-    for row in _claiming(tx, tenant, free, records.c.rival.is_not(None)):
+    for row in _claiming(tx, _REFUSED, tenant, free):
         record = read_record(tx, row)
         if record.ref in changed:
             continue
@@ -86,17 +92,23 @@ def _heirs(tx: Transaction, tenant: str, free: Iterable[Claimed], changed: Mappi
             yield replace(record, rival=holder)
 
 
-def _claiming(
-    tx: Transaction, tenant: str, claimed: Iterable[Claimed], rival: sa.ColumnElement[bool]
-) -> Iterable[sa.RowMapping]:
+def _claiming(tx: Transaction, query: Query, tenant: str, claimed: Iterable[Claimed]) -> Iterable[sa.RowMapping]:
     ids: dict[str, list[str]] = {}
     for kind, external_id in sorted(claimed):
         ids.setdefault(kind, []).append(external_id)
     for kind, wanted in ids.items():
         for some in in_parts(wanted):
-            query: sa.Select[Any] = (
-                sa.select(records)
-                .where(records.c.tenant == tenant, records.c.kind == kind, among(records.c.external_id, some), rival)
-                .order_by(records.c.changed_at, records.c.key)
-            )
-            yield from tx.connection.execute(query).mappings().all()
+            yield from tx.connection.execute(query, {"tenant": tenant, "kind": kind, "ids": some}).mappings().all()
+
+
+_CLAIMING = (
+    sa.select(records)
+    .where(
+        records.c.tenant == sa.bindparam("tenant"),
+        records.c.kind == sa.bindparam("kind"),
+        among(records.c.external_id, "ids"),
+    )
+    .order_by(records.c.changed_at, records.c.key)
+)
+_HOLDING = _CLAIMING.where(records.c.rival.is_(None))
+_REFUSED = _CLAIMING.where(records.c.rival.is_not(None))

@@ -1,6 +1,7 @@
 """Rows and records: how a record is written to the ledger and read back."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import orjson
@@ -18,6 +19,9 @@ Name = TypeVar("Name")
 
 FACETS, CONFIRMED, REASON, WANTING = "\x1ffacets", "\x1fconfirmed", "\x1freason_text", "\x1fwanting_reason"
 """The sealed columns, as they end the name of a value's place."""
+
+Query = sa.Select[*tuple[Any, ...]]
+"""A query, whatever it selects."""
 
 MOST_NAMES = 10_000
 """Names in one query; SQLite takes 32,766 values, PostgreSQL 65,535."""
@@ -155,16 +159,33 @@ def _version(written: list[Any]) -> Version:
 
 def lock_records(tx: Transaction, tenant: str, refs: Iterable[Ref]) -> Iterator[sa.RowMapping]:
     """Read the rows of the named records and lock them, always in the same order."""
-    for some in in_parts(sorted(set(refs))):
-        query = select_records(tenant, some).order_by(records.c.kind, records.c.key)
-        if tx.postgresql:
-            query = query.with_for_update()
-        yield from tx.connection.execute(query).mappings().all()
+    return rows_of(tx, _locked_records, sorted(set(refs)), tenant=tenant)
 
 
-def select_records(tenant: str, refs: Iterable[Ref]) -> sa.Select[Any]:
-    """Select the rows of the named records."""
-    return sa.select(records).where(records.c.tenant == tenant, by_ref(records.c.kind, records.c.key, refs))
+def find_records(tx: Transaction, tenant: str, refs: Iterable[Ref]) -> list[Record]:
+    """Read the named records."""
+    return [read_record(tx, row) for row in rows_of(tx, _records, refs, tenant=tenant)]
+
+
+@cache
+def _records(kinds: tuple[str, ...]) -> Query:
+    return sa.select(records).where(
+        records.c.tenant == sa.bindparam("tenant"), by_ref(records.c.kind, records.c.key, kinds)
+    )
+
+
+@cache
+def _locked_records(kinds: tuple[str, ...]) -> Query:
+    return _records(kinds).order_by(records.c.kind, records.c.key).with_for_update()
+
+
+def rows_of(
+    tx: Transaction, query: Callable[[tuple[str, ...]], Query], refs: Iterable[Ref], **given: object
+) -> Iterator[sa.RowMapping]:
+    """Return what a query, made for the kinds of the refs, finds of them; in as many parts as they need."""
+    for some in in_parts(refs):
+        keys = by_kind(some)
+        yield from tx.connection.execute(query(tuple(keys)), {**given, **keys}).mappings().all()
 
 
 def in_parts(names: Iterable[Name]) -> Iterator[list[Name]]:
@@ -174,9 +195,14 @@ def in_parts(names: Iterable[Name]) -> Iterator[list[Name]]:
         yield left[start : start + MOST_NAMES]
 
 
-def by_ref(kind: sa.Column[str], key: sa.Column[str], refs: Iterable[Ref]) -> sa.ColumnElement[bool]:
-    """Match any of the refs: one list of keys for each kind."""
+def by_ref(kind: sa.Column[str], key: sa.Column[str], kinds: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Match refs of these kinds; the parameter that is named like a kind holds its keys, as `by_kind` gives them."""
+    return sa.or_(sa.false(), *(sa.and_(kind == name, among(key, name)) for name in kinds))
+
+
+def by_kind(refs: Iterable[Ref]) -> dict[str, list[str]]:
+    """Return the keys of each kind."""
     keys: dict[str, list[str]] = {}
     for ref in refs:
         keys.setdefault(ref.kind, []).append(ref.key)
-    return sa.or_(sa.false(), *(sa.and_(kind == name, among(key, found)) for name, found in keys.items()))
+    return dict(sorted(keys.items()))

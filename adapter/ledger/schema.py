@@ -36,8 +36,13 @@ class UtcTime(TypeDecorator[datetime]):
 
 metadata = sa.MetaData()
 
+KNOWN: sa.ColumnClause[str] = sa.literal_column("'known'")
+DUE: sa.ColumnClause[str] = sa.literal_column("'due'")
 WAITING: sa.ColumnClause[str] = sa.literal_column("'waiting'")
-"""Spelt out, not bound: SQLite uses a partial index only where the query says the same as the index."""
+MANUAL: sa.ColumnClause[str] = sa.literal_column("'manual'")
+REJECTED: sa.ColumnClause[str] = sa.literal_column("'rejected'")
+SETTLED: sa.ColumnClause[str] = sa.literal_column("'settled'")
+"""Each `Status`, spelt out, not bound: SQLite uses a partial index only where the query says the same as the index."""
 
 messages = sa.Table(
     "messages",

@@ -60,14 +60,20 @@ def _spoken_of(changes: Iterable[Change]) -> set[Ref]:
 def _until(tx: Transaction, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
     found: dict[tuple[str, str], datetime] = {}
     for some in in_parts(sorted(wanted)):
-        query = sa.select(tombstones).where(among(tombstones.c.digest, [digest for _, digest in some]))
-        found |= {(row.tenant, row.digest): row.until for row in tx.connection.execute(query)}
+        rows = tx.connection.execute(_KNOWN, {"digests": [digest for _, digest in some]})
+        found |= {(row.tenant, row.digest): row.until for row in rows}
     return found
 
 
+_KNOWN = sa.select(tombstones).where(among(tombstones.c.digest, "digests"))
+
+
 def _pepper(tx: Transaction) -> bytes | None:
-    stored = tx.connection.execute(sa.select(peppers.c.value).where(peppers.c.name == _NAME)).scalar_one_or_none()
+    stored = tx.connection.execute(_PEPPER).scalar_one_or_none()
     return None if stored is None else b64decode(tx.seal.open_text(stored, _PLACE))
+
+
+_PEPPER = sa.select(peppers.c.value).where(peppers.c.name == _NAME)
 
 
 def _digest(pepper: bytes, tenant: str, ref: Ref) -> str:

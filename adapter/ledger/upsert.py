@@ -6,7 +6,7 @@ that it unpacks; SQLite, which runs inside the process, takes them row by row.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import orjson
@@ -19,6 +19,12 @@ from adapter.ledger.database import Transaction
 Rows = Sequence[dict[str, Any]]
 """Column to value, the same columns in every row."""
 
+Names = tuple[str, ...]
+"""Of columns."""
+
+Overrides = tuple[tuple[str, Any], ...]
+"""Columns with what they are set to, whatever the row says."""
+
 _GIVEN = "given"
 _OF = "of_"
 
@@ -26,71 +32,87 @@ _OF = "of_"
 def append(tx: Transaction, table: sa.Table, rows: Rows) -> None:
     """Insert rows whose key the database makes."""
     if rows:
-        _insert(tx, _inserting(tx, table, rows), rows)
+        _store(tx, _inserting(table, _shape(tx, rows)), rows)
 
 
 def upsert(
-    tx: Transaction,
-    table: sa.Table,
-    rows: Rows,
-    key: Sequence[str],
-    columns: Sequence[str],
-    *,
-    overrides: dict[str, Any] | None = None,
+    tx: Transaction, table: sa.Table, rows: Rows, key: Names, columns: Names, *, overrides: Overrides = ()
 ) -> None:
     """Insert the rows; where the key exists, set `columns` to the row's values and `overrides` to theirs."""
-    if not rows:
-        return
-    statement = _inserting(tx, table, rows)
-    updates: dict[str, Any] = {name: statement.excluded[name] for name in columns}
-    updates |= overrides or {}
-    _insert(tx, statement.on_conflict_do_update(index_elements=list(key), set_=updates), rows)
+    if rows:
+        _store(tx, _upserting(table, _shape(tx, rows), key, columns, overrides), rows)
 
 
-def insert_new(tx: Transaction, table: sa.Table, rows: Rows, key: Sequence[str]) -> None:
+def insert_new(tx: Transaction, table: sa.Table, rows: Rows, key: Names) -> None:
     """Insert rows that were looked for and not found; another worker's same row is a conflict."""
     if rows and insert_if_absent(tx, table, rows, key) != len(rows):
         raise LedgerConflict(f"another worker stored the same {table.name} first; it is run again")
 
 
-def insert_if_absent(tx: Transaction, table: sa.Table, rows: Rows, key: Sequence[str]) -> int:
+def insert_if_absent(tx: Transaction, table: sa.Table, rows: Rows, key: Names) -> int:
     """Insert the rows whose key is not there yet, and return how many that were."""
-    if not rows:
-        return 0
-    statement = _inserting(tx, table, rows).on_conflict_do_nothing(index_elements=list(key))
-    return _insert(tx, statement, rows)
+    return _store(tx, _adding(table, _shape(tx, rows), key), rows) if rows else 0
 
 
-def update_rows(tx: Transaction, table: sa.Table, rows: Rows, key: Sequence[str], columns: Sequence[str]) -> None:
+def update_rows(tx: Transaction, table: sa.Table, rows: Rows, key: Names, columns: Names) -> None:
     """Set `columns` of the rows that have the key."""
     if not rows:
         return
     if tx.postgresql:
-        given = _given(table, (*key, *columns))
-        statement = table.update().where(*(table.c[name] == given.c[name] for name in key))
-        tx.connection.execute(statement.values({name: given.c[name] for name in columns}), _packed(rows))
+        tx.connection.execute(_updating_all(table, key, columns), _packed(rows))
         return
-    # A parameter may not have the name of a column that is set.
-    named = table.update().where(*(table.c[name] == sa.bindparam(_OF + name) for name in key))
     values = [{**row, **{_OF + name: row[name] for name in key}} for row in rows]
-    tx.connection.execute(named.values({name: sa.bindparam(name) for name in columns}), values)
+    tx.connection.execute(_updating_each(table, key, columns), values)
 
 
-def _inserting(tx: Transaction, table: sa.Table, rows: Rows) -> postgresql.Insert:
-    if not tx.postgresql:
+def _shape(tx: Transaction, rows: Rows) -> Names | None:
+    """Return the columns that the parameter of PostgreSQL unpacks to, None where each row is a parameter."""
+    return tuple(rows[0]) if tx.postgresql else None
+
+
+@cache
+def _inserting(table: sa.Table, unpacked: Names | None) -> postgresql.Insert:
+    if unpacked is None:
         # Both dialects' inserts have the same conflict clauses; the types of one are used for both.
-        return sqlite.insert(table)  # type: ignore[return-value]
-    names = tuple(rows[0])
-    return postgresql.insert(table).from_select(names, sa.select(*_given(table, names).c))
+        inserting: postgresql.Insert = sqlite.insert(table)  # type: ignore[assignment]
+    else:
+        inserting = postgresql.insert(table).from_select(unpacked, sa.select(*_given(table, unpacked).c))
+    return inserting.execution_options(preserve_rowcount=True)
 
 
-def _insert(tx: Transaction, statement: postgresql.Insert, rows: Rows) -> int:
-    given: dict[str, str] | list[dict[str, Any]] = _packed(rows) if tx.postgresql else list(rows)
-    return tx.connection.execute(statement, given, execution_options={"preserve_rowcount": True}).rowcount
+@cache
+def _upserting(
+    table: sa.Table, unpacked: Names | None, key: Names, columns: Names, overrides: Overrides
+) -> postgresql.Insert:
+    statement = _inserting(table, unpacked)
+    updates = {**{name: statement.excluded[name] for name in columns}, **dict(overrides)}
+    return statement.on_conflict_do_update(index_elements=key, set_=updates)
 
 
-@lru_cache(maxsize=64)
-def _given(table: sa.Table, names: tuple[str, ...]) -> sa.TableValuedAlias:
+@cache
+def _adding(table: sa.Table, unpacked: Names | None, key: Names) -> postgresql.Insert:
+    return _inserting(table, unpacked).on_conflict_do_nothing(index_elements=key)
+
+
+def _store(tx: Transaction, statement: postgresql.Insert, rows: Rows) -> int:
+    return tx.connection.execute(statement, _packed(rows) if tx.postgresql else rows).rowcount
+
+
+@cache
+def _updating_all(table: sa.Table, key: Names, columns: Names) -> sa.Update:
+    given = _given(table, (*key, *columns))
+    update = table.update().where(*(table.c[name] == given.c[name] for name in key))
+    return update.values({name: given.c[name] for name in columns})
+
+
+@cache
+def _updating_each(table: sa.Table, key: Names, columns: Names) -> sa.Update:
+    # A parameter may not have the name of a column that is set.
+    update = table.update().where(*(table.c[name] == sa.bindparam(_OF + name) for name in key))
+    return update.values({name: sa.bindparam(name) for name in columns})
+
+
+def _given(table: sa.Table, names: Names) -> sa.TableValuedAlias:
     """Return the rows of the parameter as a table with these columns."""
     packed = sa.cast(sa.bindparam(_GIVEN, type_=sa.Text()), postgresql.JSON)
     columns = [sa.column(name, table.c[name].type) for name in names]

@@ -8,6 +8,7 @@ nothing it writes later is stored.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,9 +17,11 @@ from adapter.domain.policy import Policy
 from adapter.domain.records import Ref
 from adapter.errors import LeaseLost
 from adapter.ledger.database import Transaction
-from adapter.ledger.rows import by_ref, in_parts
+from adapter.ledger.rows import Query, by_kind, by_ref, rows_of
 from adapter.ledger.schema import FAR, WAITING, records, work
-from adapter.ledger.upsert import upsert
+from adapter.ledger.upsert import Overrides, upsert
+
+_MOMENT = work.c.due_at.type
 
 STALE = timedelta(days=1)
 """A deadline so long past says nothing any more: work after an exam must not go before the next one's."""
@@ -76,24 +79,27 @@ def touch(tx: Transaction, tenant: str, policy: Policy, touches: Iterable[Touch]
                 "attempt": 0,
             }
         )
-    due: sa.ColumnClause[datetime] = sa.literal_column("excluded.due_at", work.c.due_at.type)
-    sooner = sa.case((work.c.due_at.is_(None), due), (due < work.c.due_at, due), else_=work.c.due_at)
-    overrides = {"due_at": sooner, "touched": work.c.touched + 1}
-    upsert(tx, work, rows, ("tenant", "kind", "key"), ("deadline",), overrides=overrides)
+    upsert(tx, work, rows, ("tenant", "kind", "key"), ("deadline",), overrides=_AGAIN)
+
+
+_NEW_DUE: sa.ColumnClause[datetime] = sa.literal_column("excluded.due_at", _MOMENT)
+_SOONER = sa.case((work.c.due_at.is_(None), _NEW_DUE), (work.c.due_at > _NEW_DUE, _NEW_DUE), else_=work.c.due_at)
+_AGAIN: Overrides = (("due_at", _SOONER), ("touched", work.c.touched + 1))
 
 
 def _lock(tx: Transaction, tenant: str, refs: Iterable[Ref]) -> dict[Ref, datetime]:
-    known: dict[Ref, datetime] = {}
-    for some in in_parts(sorted(refs)):
-        query = (
-            sa.select(work.c.kind, work.c.key, work.c.deadline)
-            .where(work.c.tenant == tenant, by_ref(work.c.kind, work.c.key, some))
-            .order_by(work.c.kind, work.c.key)
-        )
-        if tx.postgresql:
-            query = query.with_for_update()
-        known |= {Ref(row.kind, row.key): row.deadline for row in tx.connection.execute(query)}
-    return known
+    found = rows_of(tx, _locked, sorted(refs), tenant=tenant)
+    return {Ref(row["kind"], row["key"]): row["deadline"] for row in found}
+
+
+@cache
+def _locked(kinds: tuple[str, ...]) -> Query:
+    return (
+        sa.select(work.c.kind, work.c.key, work.c.deadline)
+        .where(work.c.tenant == sa.bindparam("tenant"), by_ref(work.c.kind, work.c.key, kinds))
+        .order_by(work.c.kind, work.c.key)
+        .with_for_update()
+    )
 
 
 def _deadline(known: datetime, touches: Iterable[Touch], now: datetime) -> datetime:
@@ -106,89 +112,110 @@ def _deadline(known: datetime, touches: Iterable[Touch], now: datetime) -> datet
 
 def waiting_homes(tx: Transaction, tenant: str, awaited: Iterable[Ref]) -> set[Ref]:
     """Return the homes of the records that wait for one of `awaited`."""
-    homes: set[Ref] = set()
-    for some in in_parts(awaited):
-        query = (
-            sa.select(records.c.home_kind, records.c.home_key)
-            .where(
-                records.c.tenant == tenant,
-                records.c.status == WAITING,
-                by_ref(records.c.wanting_kind, records.c.wanting_key, some),
-            )
-            .distinct()
+    return {Ref(row["home_kind"], row["home_key"]) for row in rows_of(tx, _waiting_for, awaited, tenant=tenant)}
+
+
+@cache
+def _waiting_for(kinds: tuple[str, ...]) -> Query:
+    return (
+        sa.select(records.c.home_kind, records.c.home_key)
+        .where(
+            records.c.tenant == sa.bindparam("tenant"),
+            records.c.status == WAITING,
+            by_ref(records.c.wanting_kind, records.c.wanting_key, kinds),
         )
-        homes |= {Ref(row.home_kind, row.home_key) for row in tx.connection.execute(query)}
-    return homes
+        .distinct()
+    )
 
 
 def claim_due(tx: Transaction, tenant: str, worker: str, limit: int, lease: timedelta) -> list[Claim]:
     """Take up to `limit` due aggregates, earliest deadline first."""
-    free = sa.or_(work.c.lease_until.is_(None), work.c.lease_until <= tx.now)
-    query = (
-        sa.select(work)
-        .where(work.c.tenant == tenant, work.c.due_at <= tx.now, free)
-        .order_by(work.c.deadline, work.c.due_at)
-        .limit(limit)
-    )
-    if tx.postgresql:
-        query = query.with_for_update(skip_locked=True)
     claims: list[Claim] = []
-    for row in tx.connection.execute(query).all():
+    for row in tx.connection.execute(_DUE, {"tenant": tenant, "now": tx.now, "limit": limit}).all():
         ref = Ref(row.kind, row.key)
         claims.append(
             Claim(tenant, ref, row.fence + 1, row.touched, row.attempt, row.deadline, unsure=row.lease_by is not None)
         )
     if claims:
-        values = {"lease_by": worker, "lease_until": tx.now + lease, "fence": work.c.fence + 1}
-        tx.connection.execute(
-            work.update()
-            .where(work.c.tenant == tenant, by_ref(work.c.kind, work.c.key, [claim.ref for claim in claims]))
-            .values(values)
-        )
+        keys = by_kind(claim.ref for claim in claims)
+        given = {"of_tenant": tenant, "worker": worker, "until": tx.now + lease}
+        tx.connection.execute(_lease(tuple(keys)), {**given, **keys})
     return claims
+
+
+_DUE = (
+    sa.select(work)
+    .where(
+        work.c.tenant == sa.bindparam("tenant"),
+        work.c.due_at <= sa.bindparam("now"),
+        sa.or_(work.c.lease_until.is_(None), work.c.lease_until <= sa.bindparam("now")),
+    )
+    .order_by(work.c.deadline, work.c.due_at)
+    .limit(sa.bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+
+
+@cache
+def _lease(kinds: tuple[str, ...]) -> sa.Update:
+    return (
+        work.update()
+        .where(work.c.tenant == sa.bindparam("of_tenant"), by_ref(work.c.kind, work.c.key, kinds))
+        .values(lease_by=sa.bindparam("worker"), lease_until=sa.bindparam("until"), fence=work.c.fence + 1)
+    )
 
 
 def renew_leases(tx: Transaction, held: Iterable[Claim], lease: timedelta) -> int:
     """Prolong the leases of claims that are being worked on and return how many are still good."""
     return sum(
-        _update(tx, claim, {"lease_until": tx.now + lease})
+        _update(tx, claim, _PROLONG, until=tx.now + lease)
         for claim in sorted(held, key=lambda claim: (claim.tenant, claim.ref))
     )
 
 
 def hold_lease(tx: Transaction, claim: Claim, lease: timedelta) -> None:
     """Prolong the lease, or raise `LeaseLost` and so undo the whole transaction."""
-    _guarded(tx, claim, {"lease_until": tx.now + lease})
+    if not _update(tx, claim, _PROLONG, until=tx.now + lease):
+        raise _lost(claim)
 
 
 def release(tx: Transaction, claim: Claim, due_at: datetime | None, attempt: int, again_at: datetime) -> None:
     """Give the aggregate back: due at `due_at`, or at `again_at` when something changed meanwhile."""
-    changed = work.c.touched != claim.touched
-    moment = work.c.due_at.type
-    _guarded(
-        tx,
-        claim,
-        {
-            "lease_by": None,
-            "lease_until": None,
-            "attempt": attempt,
-            "due_at": sa.case((changed, sa.literal(again_at, moment)), else_=sa.literal(due_at, moment)),
-        },
-    )
+    given = {"seen": claim.touched, "due": due_at, "again": again_at, "attempts": attempt}
+    if not _update(tx, claim, _GIVE_BACK, **given):
+        raise _lost(claim)
 
 
-def _guarded(tx: Transaction, claim: Claim, values: dict[str, Any]) -> None:
-    if not _update(tx, claim, values):
-        raise LeaseLost(f"{claim.ref} was claimed by another worker")
+def _lost(claim: Claim) -> LeaseLost:
+    return LeaseLost(f"{claim.ref} was claimed by another worker")
 
 
-def _update(tx: Transaction, claim: Claim, values: dict[str, Any]) -> int:
+def _update(tx: Transaction, claim: Claim, statement: sa.Update, **given: object) -> int:
     """Write to the claimed row as long as the lease has not been given to anybody else, or given back."""
-    mine = sa.and_(
-        work.c.tenant == claim.tenant,
-        work.c.kind == claim.ref.kind,
-        work.c.key == claim.ref.key,
-        work.c.fence == claim.fence,
-        work.c.lease_by.is_not(None),
+    mine = {"of_tenant": claim.tenant, "of_kind": claim.ref.kind, "of_key": claim.ref.key, "of_fence": claim.fence}
+    return tx.connection.execute(statement, {**mine, **given}).rowcount
+
+
+_MINE = sa.and_(
+    work.c.tenant == sa.bindparam("of_tenant"),
+    work.c.kind == sa.bindparam("of_kind"),
+    work.c.key == sa.bindparam("of_key"),
+    work.c.fence == sa.bindparam("of_fence"),
+    work.c.lease_by.is_not(None),
+)
+
+_PROLONG = work.update().where(_MINE).values(lease_until=sa.bindparam("until"))
+
+_GIVE_BACK = (
+    work.update()
+    .where(_MINE)
+    .values(
+        lease_by=None,
+        lease_until=None,
+        attempt=sa.bindparam("attempts"),
+        due_at=sa.case(
+            (work.c.touched != sa.bindparam("seen"), sa.bindparam("again", type_=_MOMENT)),
+            else_=sa.bindparam("due", type_=_MOMENT),
+        ),
     )
-    return tx.connection.execute(work.update().where(mine).values(values)).rowcount
+)

@@ -31,6 +31,7 @@ class Labelled(Generic[Child]):
         self._labels = labels
         self._known = known
         self._children: dict[tuple[str, ...], Child] = {}
+        self._expected: list[tuple[str, ...]] = []
 
     def of(self, *values: str) -> Child:
         """Return the child for these label values, given in the order of the catalogue."""
@@ -52,8 +53,12 @@ class Labelled(Generic[Child]):
 
     def expect(self, *values: Iterable[str]) -> None:
         """Export 0 from the start for each combination: a series that appears late hides its first increase."""
-        for combination in product(*values):
-            self.of(*combination)
+        self._expected += product(*values)
+
+    def meet(self) -> None:
+        """Make the children that are expected, before anybody looks at them; whom nobody looks at needs none."""
+        for values in self._expected:
+            self.of(*values)
 
 
 class LabelledGauge(Labelled[Gauge]):
@@ -75,6 +80,7 @@ class _Families:
     def __init__(self, registry: CollectorRegistry) -> None:
         registry.register(self)
         self._entries: list[tuple[c.Entry, Counter | Gauge | Histogram]] = []
+        self._labelled: list[Labelled[Counter] | Labelled[Histogram] | LabelledGauge] = []
         self._known: dict[str, frozenset[str]] = {}
 
     def entries(self) -> Iterator[c.Entry]:
@@ -86,13 +92,17 @@ class _Families:
 
         They double the number of series, and the library's own switch is global to the process.
         """
+        for labelled in self._labelled:
+            labelled.meet()
         for _, metric in self._entries:
             for family in metric.collect():
                 family.samples = [s for s in family.samples if not s.name.endswith("_created")]
                 yield family
 
     def _counter(self, entry: c.Entry) -> Labelled[Counter]:
-        return Labelled(self._plain_counter(entry), entry.labels, self._known)
+        counter = Labelled(self._plain_counter(entry), entry.labels, self._known)
+        self._labelled.append(counter)
+        return counter
 
     def _plain_counter(self, entry: c.Entry) -> Counter:
         counter = Counter(c.PREFIX + entry.name, entry.help, entry.labels, registry=None)
@@ -102,10 +112,14 @@ class _Families:
     def _histogram(self, entry: c.Entry) -> Labelled[Histogram]:
         histogram = Histogram(c.PREFIX + entry.name, entry.help, entry.labels, registry=None, buckets=entry.buckets)
         self._entries.append((entry, histogram))
-        return Labelled(histogram, entry.labels, self._known)
+        labelled = Labelled(histogram, entry.labels, self._known)
+        self._labelled.append(labelled)
+        return labelled
 
     def _gauge(self, entry: c.Entry) -> LabelledGauge:
-        return LabelledGauge(self._plain_gauge(entry), entry.labels, self._known)
+        gauge = LabelledGauge(self._plain_gauge(entry), entry.labels, self._known)
+        self._labelled.append(gauge)
+        return gauge
 
     def _plain_gauge(self, entry: c.Entry) -> Gauge:
         gauge = Gauge(c.PREFIX + entry.name, entry.help, entry.labels, registry=None)

@@ -4,6 +4,7 @@ Not everything goes wrong in every run: each kind of trouble is on or off, so th
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 
 from adapter.ledger.holds import Decision
@@ -49,7 +50,7 @@ class Choices:
     cirrus: CirrusTrouble = field(default_factory=CirrusTrouble)
     ledger: LedgerTrouble = field(default_factory=LedgerTrouble)
 
-    @property
+    @cached_property
     def troubled(self) -> bool:
         """Whether anything goes wrong at all."""
         calm = (BrokerTrouble(), CirrusTrouble(), LedgerTrouble(), (), (), ())

@@ -1,6 +1,7 @@
 """The real ledger on SQLite, with a way to it that can be cut before a transaction or after its commit."""
 
-import shutil
+import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,15 +78,53 @@ def _unwatched(operation: str, seconds: float, failed: bool) -> None:
     pass
 
 
+class Store:
+    """A file for one run after the other: what the database has prepared for its statements outlives the run."""
+
+    def __init__(self) -> None:
+        """Choose a place in memory, where the system has one."""
+        descriptor, name = tempfile.mkstemp(".db", "simulation-", MEMORY if MEMORY.is_dir() else None)
+        os.close(descriptor)
+        self._file = Path(name)
+        self._clock: Clock = _nobody_asks
+        self.database = Database(f"sqlite:///{name}", self._now, monotonic, observe=_unwatched, virtual=True)
+
+    @contextmanager
+    def run(self, clock: Clock) -> Iterator[None]:
+        """Be a migrated ledger without any content for the time of one run."""
+        self._clock = clock
+        self._file.write_bytes(_template())
+        self._looking = sqlite3.connect(self._file, isolation_level=None)
+        try:
+            yield
+        finally:
+            self._looking.close()
+            self.database.close()
+            for rest in self._file.parent.glob(f"{self._file.name}*"):
+                rest.unlink()
+
+    def _now(self) -> datetime:
+        return self._clock()
+
+    def rows(self, query: str) -> list[Any]:
+        """Read what no method of the ledger shows, on a connection of its own."""
+        return self._looking.execute(query).fetchall()
+
+    def version(self) -> int:
+        """Return a number that is another one once something was committed."""
+        (version,) = self._looking.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+
+_idle: list[Store] = []
+
+
 @contextmanager
-def fresh_database(clock: Clock) -> Iterator[Database]:
-    """Lend a migrated ledger of its own, in memory where the system has a place for that."""
-    folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
-    file = folder / "ledger.db"
-    file.write_bytes(_template())
-    database = Database(f"sqlite:///{file}", clock, monotonic, observe=_unwatched, virtual=True)
+def fresh_store(clock: Clock) -> Iterator[Store]:
+    """Lend a migrated ledger of its own."""
+    store = _idle.pop() if _idle else Store()
     try:
-        yield database
+        with store.run(clock):
+            yield store
     finally:
-        database.close()
-        shutil.rmtree(folder)
+        _idle.append(store)

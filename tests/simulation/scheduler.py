@@ -59,12 +59,6 @@ class Actor(greenlet):
         """When it goes on at the latest."""
         return max(self.wake_at, self.process.frozen_until)
 
-    def able(self, now: float) -> bool:
-        """Whether its turn may come: its time is over, or what it waits for has come."""
-        if now < self.process.frozen_until:
-            return False
-        return self.wake_at <= now or (self.waits_for is not None and self.waits_for.is_set())
-
 
 @dataclass
 class Scheduler:
@@ -140,7 +134,7 @@ class Scheduler:
         if self._timers and self._timers[0][0] <= self.now:
             heapq.heappop(self._timers)[2]()
             return
-        able = [actor for actor in self._actors if actor.able(self.now)]
+        able = self._able()
         if not able:
             self._pass_time()
             return
@@ -152,10 +146,20 @@ class Scheduler:
         elif actor.dead:
             self._actors.remove(actor)
 
+    def _able(self) -> list[Actor]:
+        """Return whose turn may come: their time is over, or what they wait for has come."""
+        now = self.now
+        return [
+            actor
+            for actor in self._actors
+            if (actor.wake_at <= now or (actor.waits_for is not None and actor.waits_for.is_set()))
+            and actor.process.frozen_until <= now
+        ]
+
     def _pass_time(self) -> None:
         fixed = min((actor.wakes for actor in self._actors if actor.waits_for is None), default=NEVER)
         fixed = min([fixed, *(moment for moment, _, _ in self._timers[:1])])
-        waking = min((actor.wakes for actor in self._actors), default=NEVER)
+        waking = min((actor.wakes for actor in self._actors if actor.waits_for is not None), default=NEVER)
         if waking < fixed:
             overslept = min(fixed, max(waking, self.soonest()))
             waking = waking if overslept == NEVER else overslept

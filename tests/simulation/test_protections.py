@@ -10,7 +10,6 @@ from adapter.flow.gate import Gate, Permit
 from adapter.flow.intake import Intake
 from adapter.flow.publish import Relay
 from adapter.ledger import converge, work
-from adapter.ledger.database import Transaction
 from adapter.ledger.intake import Incoming
 from tests.simulation.run import run_seed
 
@@ -41,12 +40,11 @@ def believe_every_publish(patch: pytest.MonkeyPatch) -> None:
 
 def forget_the_fence(patch: pytest.MonkeyPatch) -> None:
     """Let a worker whose lease has run out write all the same."""
-
-    def unfenced(tx: Transaction, claim: work.Claim, values: dict[str, object]) -> int:
-        row = (work.work.c.tenant == claim.tenant, work.work.c.kind == claim.ref.kind, work.work.c.key == claim.ref.key)
-        return tx.connection.execute(sa.update(work.work).where(*row).values(values)).rowcount
-
-    patch.setattr(work, "_update", unfenced)
+    of = tuple(work.work.c[name] == sa.bindparam(f"of_{name}") for name in ("tenant", "kind", "key"))
+    for name in ("_PROLONG", "_GIVE_BACK"):
+        statement = getattr(work, name).where()
+        statement._where_criteria = of
+        patch.setattr(work, name, statement)
 
 
 def open_the_gate(patch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ from structlog.testing import CapturingLogger
 from adapter.app.builder import Builder
 from adapter.app.host import Host
 from adapter.broker import Message
-from adapter.ledger.database import Database
 from adapter.ledger.holds import Selection
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.sealing import Seal
@@ -27,7 +26,7 @@ from tests.simulation.choices import TROUBLED, Choices, Guarded
 from tests.simulation.cirrus import Cirrus, CirrusTrouble, PlatformEnd
 from tests.simulation.day import SPOILT, Day, arrivals, draw_day
 from tests.simulation.fate import Fate
-from tests.simulation.ledger import CutDatabase, LedgerTrouble, fresh_database
+from tests.simulation.ledger import CutDatabase, LedgerTrouble, Store, fresh_store
 from tests.simulation.ports import Points, Port
 from tests.simulation.scheduler import NEVER, Process, Scheduler, SimulatedEvent, SimulatedPlaces, SimulatedPool
 from tests.unit.pure_cirrus import PureCirrus, PureSchedule
@@ -64,7 +63,7 @@ class World:
     """The SIS, the broker, Cirrus and the ledger, and the workers between them."""
 
     choices: Choices
-    database: Database
+    store: Store
     clock: Callable[[], datetime]
     scheduler: Scheduler
     day: Day
@@ -103,6 +102,7 @@ class World:
         fate = Fate(Random(f"cirrus {self.choices.seed}"), self.faults)
         self.cirrus = Cirrus(self.scheduler, fate, self.choices.cirrus, spoilt)
         self.scheduler.soonest = self.soonest
+        self._looked_at, self._soonest = -1, NEVER
 
     # The workers.
 
@@ -113,7 +113,7 @@ class World:
         chance = Random(f"{process.name} {self.choices.seed}")
         points = Points(process, self.scheduler, lambda: chance.choice((0.0, 0.0, 0.0, 0.002)), self.fatal)
         self.fatal = 0
-        end = CutDatabase(self.database, self.scheduler, Fate(chance, self.faults))
+        end = CutDatabase(self.store.database, self.scheduler, Fate(chance, self.faults))
         end.trouble = self.choices.ledger if self.scheduler.now < self.healed_at else LedgerTrouble()
         ledger = Port("ledger", Ledger(end, source="urn:test", seal=Seal(), worker=process.name), points)
         host = self._host(process, points, chance, ledger)
@@ -281,6 +281,12 @@ class World:
         """Return when the workers will next find something by looking."""
         if self.broker.ready or self.broker.unacked:
             return self.scheduler.now
+        if (version := self.store.version()) != self._looked_at:
+            self._looked_at, self._soonest = version, self._look()
+        return max(self.scheduler.now, self._soonest)
+
+    def _look(self) -> float:
+        """Return when something in the ledger is due next."""
         (row,) = self.rows(
             "SELECT (SELECT min(max(due_at, coalesce(lease_until, due_at))) FROM work WHERE due_at IS NOT NULL),"
             " (SELECT min(coalesce(lease_until, created_at)) FROM outbox WHERE published_at IS NULL),"
@@ -288,8 +294,7 @@ class World:
             " (SELECT min(release_at) FROM removals WHERE state IN ('pending', 'approved'))"
         )
         moments = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in row if text is not None]
-        soonest = min(((moment - BEGIN).total_seconds() for moment in moments), default=NEVER)
-        return max(self.scheduler.now, soonest)
+        return min(((moment - BEGIN).total_seconds() for moment in moments), default=NEVER)
 
     def resting(self) -> bool:
         """Whether nothing is under way, and nothing becomes due for a while."""
@@ -302,7 +307,7 @@ class World:
 
     def ledger(self) -> Ledger:
         """Return the ledger without any trouble on the way, to look at it."""
-        return Ledger(self.database, source="urn:test", seal=Seal(), worker="nobody")
+        return Ledger(self.store.database, source="urn:test", seal=Seal(), worker="nobody")
 
     def stored(self) -> set[str]:
         """Return the ids of the events that are in the ledger."""
@@ -310,8 +315,7 @@ class World:
 
     def rows(self, query: str) -> list[Any]:
         """Read what no method of the ledger shows."""
-        with self.database.engine.connect() as connection:
-            return list(connection.exec_driver_sql(query).all())
+        return self.store.rows(query)
 
 
 def settings_of(choices: Choices) -> Settings:
@@ -360,8 +364,8 @@ def world_of(choices: Choices) -> Iterator[World]:
         return BEGIN + timedelta(seconds=scheduler.now)
 
     day = draw_day(Random(f"day {choices.seed}"), BEGIN, choices.length, mass=choices.guard is not None)
-    with fresh_database(clock) as database:
-        world = World(choices, database, clock, scheduler, day)
+    with fresh_store(clock) as store:
+        world = World(choices, store, clock, scheduler, day)
         with _listening(world):
             try:
                 yield world
