@@ -20,7 +20,7 @@ from tests.chaos.expectation import (
 )
 from tests.chaos.facts import Facts
 from tests.chaos.office import AT_ONCE
-from tests.scenarios.sis import candidate, meaning
+from tests.scenarios.sis import candidate, told_twice
 
 LAST_WORDS = {
     "booking": (said.BOOKING_CONFIRMED, said.BOOKING_CANCELLED, said.BOOKING_REJECTED),
@@ -174,12 +174,8 @@ class _Checker:
             for who, links in schedule.seats.items():
                 if links > 1:
                     yield Finding(Class.DUPLICATED, f"{who} was added to {exam} {links} times")
-        ids: dict[bytes, set[str]] = {}
-        for told in self.facts.told:
-            ids.setdefault(meaning(told.type, told.subject, told.cause, told.data), set()).add(told.id)
-        for content, names in ids.items():
-            if len(names) > 1:
-                yield Finding(Class.DUPLICATED, f"told under {len(names)} ids: {content.decode()}")
+        for what in told_twice(self.facts.told):
+            yield Finding(Class.DUPLICATED, f"told under two ids: {what}")
 
     def _strays(self) -> Iterator[str]:
         expected, facts = self.expected, self.facts

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from adapter.broker import Delivery
 from adapter.broker.dead_letters import ORIGINAL_MESSAGE_ID, REASON
 from adapter.ledger.schema import messages, outbox, records, tasks, work
+from tests.scenarios.sis import Heard
 
 AT_REST_ALL_THE_SAME = "its first booking"
 """What an exam waits for that nobody has booked; it may wait for that as long as it likes."""
@@ -22,17 +23,6 @@ class Letter:
     name: str
     reason: str | None
     body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One outcome event, in the order of the queue."""
-
-    id: str
-    type: str
-    subject: str
-    cause: str | None
-    data: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +59,7 @@ class Facts:
 
     ledger: LedgerFacts
     letters: tuple[Letter, ...]
-    told: tuple[Told, ...]
+    told: tuple[Heard, ...]
     schedules: Mapping[str, Schedule]
     users: Mapping[str, str | None]
     """Surname by external id."""
@@ -117,10 +107,10 @@ def read_letters(deliveries: Iterable[Delivery]) -> tuple[Letter, ...]:
     )
 
 
-def read_told(deliveries: Iterable[Delivery]) -> tuple[Told, ...]:
+def read_told(deliveries: Iterable[Delivery]) -> tuple[Heard, ...]:
     """Read the queue of the outcomes."""
     events = [json.loads(delivery.body) for delivery in deliveries]
-    return tuple(Told(e["id"], e["type"], e["subject"], e.get("causationid"), e["data"]) for e in events)
+    return tuple(Heard(e["id"], e["type"], e["subject"], e.get("causationid"), e["data"]) for e in events)
 
 
 def read_cirrus(tenant: Mapping[str, Any]) -> tuple[dict[str, Schedule], dict[str, str | None]]:

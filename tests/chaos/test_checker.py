@@ -12,9 +12,9 @@ from handlers import said
 from handlers.sittings.tasks import LOST_LINK, REMOVE_CANDIDATE
 from tests.chaos.checker import Class, judge
 from tests.chaos.expectation import Expectation, expect
-from tests.chaos.facts import Facts, LedgerFacts, Letter, Schedule, Task, Told
+from tests.chaos.facts import Facts, LedgerFacts, Letter, Schedule, Task
 from tests.chaos.office import AT_ONCE, DRAFT, Nature, Office, Said
-from tests.scenarios.sis import DAY, Json, Sis
+from tests.scenarios.sis import DAY, Heard, Json, Sis
 
 SIS = Sis(datetime(2026, 3, 1, 9, tzinfo=UTC))
 EXAM = SIS.scheduled("x1", 3 * DAY, course=AT_ONCE)
@@ -41,8 +41,8 @@ def _expected() -> Expectation:
     return expect([*map(_said, EVENTS), POISON, *CLASHES])
 
 
-def _told(kind: str, subject: str, cause: Json | None = None, **data: object) -> Told:
-    return Told(f"{kind} {subject}", kind, subject, cause["id"] if cause else None, data)
+def _told(kind: str, subject: str, cause: Json | None = None, **data: object) -> Heard:
+    return Heard(f"{kind} {subject}", kind, subject, cause["id"] if cause else None, data)
 
 
 LINK = _told(said.LAUNCH_LINK_ISSUED, "b1", BOOKED, offeringId="x1", personId="p1", launchUrl="https://one")
@@ -86,7 +86,7 @@ def _silent(kind: str, subject: str) -> Facts:
     return replace(GOOD, told=tuple(told for told in TOLD if (told.type, told.subject) != (kind, subject)))
 
 
-def _also_told(told: Told) -> Facts:
+def _also_told(told: Heard) -> Facts:
     return replace(GOOD, told=(*TOLD, told))
 
 

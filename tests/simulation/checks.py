@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
+from adapter.broker import Message
 from adapter.domain.answers import Failing, Garbled, NoAnswer, Unreachable
 from adapter.flow.gate import OUTAGE_AFTER
-from tests.scenarios.sis import Json, candidate, meaning
+from tests.scenarios.sis import Heard, Json, candidate, told_twice
 from tests.simulation.cirrus import Called
 from tests.simulation.day import EXAMS, SPOILT
 from tests.simulation.world import CONCURRENCY, GUEST, World
@@ -113,7 +114,7 @@ def every_outcome_once(world: World) -> Iterator[str]:
     yield from (
         f"outcome {name} ({kind} {subject}) was not told" for name, subject, kind in told if name not in contents
     )
-    yield from _under_two_ids(map(orjson.loads, contents.values()))
+    yield from (f"told under two ids: {what}" for what in told_twice(map(_heard, world.broker.outcomes)))
     known = {name for name, _, _ in told}
     yield from (f"outcome {name} is not in the outbox" for name in contents if name not in known)
     for subject, ids in heard.items():
@@ -126,14 +127,9 @@ def every_outcome_once(world: World) -> Iterator[str]:
             yield f"{kind} of {subject} was told under {ids} ids for {statements[subject]} statements"
 
 
-def _under_two_ids(told: Iterable[Json]) -> Iterator[str]:
-    """Find what was told more than once, for a reader who drops what has come before under the same id."""
-    names: dict[bytes, set[str]] = defaultdict(set)
-    for event in told:
-        names[meaning(event["type"], event["subject"], event.get("causationid"), event["data"])].add(event["id"])
-    for content, ids in names.items():
-        if len(ids) > 1:
-            yield f"told under {len(ids)} ids: {content.decode()}"
+def _heard(message: Message) -> Heard:
+    event = orjson.loads(message.body)
+    return Heard(message.id, event["type"], event["subject"], event.get("causationid"), event["data"])
 
 
 def _grouped(names: Iterable[tuple[str, str]]) -> Counter[tuple[str, str]]:

@@ -117,11 +117,12 @@ def draw_day(chance: Random, now: datetime, length: int, *, mass: bool = False) 
     return Day(tuple(events))
 
 
-def arrivals(chance: Random, day: Day, *, repeats: int, poison: int) -> list[Arrival]:
-    """Return the day in an order of its own, some of it twice, with some messages that nobody can read."""
+def arrivals(chance: Random, day: Day, *, repeats: int, poison: int, in_order: bool = False) -> list[Arrival]:
+    """Return the day, some of it twice, with some messages that nobody can read; in any order unless `in_order`."""
     said = [Arrival(event["id"], orjson.dumps(event)) for event in day.events]
     again = [chance.choice(said) for _ in range(repeats)] if said else []
     bad = [Arrival(f"poison-{number}", b'{"specversion": ' + str(number).encode()) for number in range(poison)]
     mixed = [*said, *again, *bad]
-    chance.shuffle(mixed)
+    if not in_order:
+        chance.shuffle(mixed)
     return mixed

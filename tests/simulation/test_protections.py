@@ -66,7 +66,7 @@ def rename_what_was_told(patch: pytest.MonkeyPatch) -> None:
         (believe_every_publish, "was not told"),
         (forget_the_fence, ""),
         (open_the_gate, "while a probe was out"),
-        (rename_what_was_told, "told under 2 ids"),
+        (rename_what_was_told, "told under two ids"),
     ],
 )
 def test_an_undone_protection_is_found(

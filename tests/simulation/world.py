@@ -218,7 +218,11 @@ class World:
 
     def _publish(self) -> None:
         chance = Random(f"arrivals {self.choices.seed}")
-        for arrival in arrivals(chance, self.day, repeats=self.choices.repeats, poison=self.choices.poison):
+        # Of a mass change only what comes after the bookings takes anything away.
+        in_order = self.choices.guard is not None
+        said = arrivals(chance, self.day, repeats=self.choices.repeats, poison=self.choices.poison, in_order=in_order)
+        moments = [chance.uniform(0, self.choices.spread) for _ in said]
+        for arrival, moment in zip(said, sorted(moments) if in_order else moments, strict=True):
             self.said.add(arrival.id)
             self.unsaid += 1
             message = Message(
@@ -230,7 +234,7 @@ class World:
                 content_type="application/cloudevents+json",
                 correlation_id=arrival.id,
             )
-            self.scheduler.at(chance.uniform(0, self.choices.spread), lambda message=message: self._send(message))
+            self.scheduler.at(moment, lambda message=message: self._send(message))
 
     def _send(self, message: Message) -> None:
         self.unsaid -= 1
