@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.simulation.choices import Choices
+from handlers.said import OF_THE_GUARD
+from tests.simulation.choices import Choices, Guarded
 from tests.simulation.later import whole_story
 from tests.simulation.world import World, world_of
 
 CALM = {
     "before_start": Choices(seed=7, length=18, repeats=3, poison=1, linger=2.0, mode="before_start", batch=2),
     "at_once": Choices(seed=11, length=18, repeats=3, poison=1, linger=2.0, mode="at_once", batch=2, results=False),
+    "held": Choices(seed=7, length=18, repeats=3, linger=2.0, results=False, guard=Guarded(1.0, 1, 1, "approved")),
 }
 """The runs that are stopped: all is said within a moment, and nothing is converged before all of it is stored.
 
@@ -40,7 +42,10 @@ class End:
             schedules={
                 name: (held.schedule, held.activated, frozenset(held.seats)) for name, held in rules.schedules.items()
             },
-            outcomes=frozenset(tuple(row) for row in world.rows("SELECT type, subject, id FROM outbox")),
+            outcomes=frozenset(
+                (kind, subject, "" if kind in OF_THE_GUARD else name)  # whose ids name the moment of the question
+                for kind, subject, name in world.rows("SELECT type, subject, id FROM outbox")
+            ),
             events=tuple(
                 sorted(tuple(row) for row in world.rows("SELECT id, type FROM messages WHERE source = 'urn:sis'"))
             ),

@@ -9,7 +9,7 @@ from adapter.broker import Delivery, Message, Published, Receipt
 from adapter.flow.gate import Gate, Permit
 from adapter.flow.intake import Intake
 from adapter.flow.publish import Relay
-from adapter.ledger import converge, work
+from adapter.ledger import converge, holds, work
 from adapter.ledger.intake import Incoming
 from tests.simulation.run import run_seed
 
@@ -58,6 +58,11 @@ def rename_what_was_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(converge, "answered", lambda record, _planned: record)
 
 
+def ask_about_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Carry out every removal, however many there are."""
+    patch.setattr(holds, "watch", lambda *_given: 0)
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("undo", "finding"),
@@ -67,6 +72,7 @@ def rename_what_was_told(patch: pytest.MonkeyPatch) -> None:
         (forget_the_fence, ""),
         (open_the_gate, "while a probe was out"),
         (rename_what_was_told, "told under two ids"),
+        (ask_about_nothing, "ended within an hour"),
     ],
 )
 def test_an_undone_protection_is_found(

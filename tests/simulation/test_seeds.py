@@ -16,7 +16,7 @@ from tests.simulation.run import run_seed
 from tests.simulation.world import World, world_of
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 400 if os.environ.get("CI") == "true" else 100
+SEEDS = 2000 if os.environ.get("CI") == "true" else 200
 
 
 MENDED = {
@@ -37,7 +37,7 @@ def test_what_was_mended_stays_mended(seed: int) -> None:
 
 @pytest.mark.timeout(1800)
 def test_no_seed_breaks_a_promise(capsys: pytest.CaptureFixture[str]) -> None:
-    """400 stories where machines check a change, 100 where a person waits; a seed that fails is printed."""
+    """2,000 stories where machines check a change, 200 where a person waits; a seed that fails is printed."""
     command = [sys.executable, "-m", "tests.simulation", "seeds", "--count", str(SEEDS)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     with capsys.disabled():
