@@ -22,6 +22,7 @@ SETTINGS = {
     # nothing that was committed, because synchronous_commit stays on: tests that kill it stay meaningful.
     "fsync": "off",
     "full_page_writes": "off",
+    "max_connections": "300",
 }
 START_PATIENCE = 60
 STOP_PATIENCE = 20
