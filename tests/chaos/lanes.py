@@ -71,11 +71,11 @@ def _links(stage: Stage, _chance: Random) -> list[Hand]:
 
 
 def _cirrus(stage: Stage, chance: Random) -> list[Hand]:
-    """Let calls fail, and break every worker's way to Cirrus."""
-    found = [Hand(hands.of_cirrus(stage, chance), (0.3, 1.0))]
+    """Let calls fail, and break every worker's way to Cirrus; seldom enough that one that has halted calls again."""
+    found = [Hand(hands.of_cirrus(stage, chance), (3.0, 6.0))]
     for worker in stage.workers:
         assert worker.links is not None
-        found.append(Hand(hands.of_link(*worker.links.ways()[2]), (0.5, 1.5)))
+        found.append(Hand(hands.of_link(*worker.links.ways()[2]), (2.0, 5.0)))
     return found
 
 
@@ -113,7 +113,7 @@ def _alone(nemeses: Callable[[Stage], tuple[Nemesis, ...]], pause: Span) -> Hand
 
 LANES = (
     Lane("links", Cast(3, links=True), _links, pace=0.4),
-    Lane("Cirrus", Cast(2, links=True), _cirrus, pace=0.3),
+    Lane("Cirrus", Cast(4, links=True), _cirrus, pace=0.3),
     Lane("workers", Cast(3), _workers, pace=0.4),
     Lane("leases", Cast(5, latency_ms=700), _leases, pace=0.4),
     Lane("broker", Cast(2), _broker, own_broker=True),
