@@ -42,7 +42,7 @@ def test_a_tiny_season_gives_a_complete_report_without_problems(amqp_url: str, p
     assert told["season"] == {"bookings": 200, "sittings": 4, "least_calls": 4, "seed": 7}
     assert [run["name"] for run in told["runs"]] == ["adapter", "plain"]
     assert told["runs"][0]["outcomes"][CONFIRMED] == 200
-    assert 4 <= told["runs"][0]["calls"] < told["runs"][1]["calls"] == 204
+    assert 4 <= told["runs"][0]["calls"] < 204 <= told["runs"][1]["calls"]  # a slow answer is asked for once more
     assert all(value > 0 for run in told["medians"].values() for value in run.values())
     assert told["sandbox"]["calls_per_second"] > 0
     assert told["notices"]["per_second"] > 0
