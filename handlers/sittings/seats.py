@@ -153,7 +153,7 @@ def _booked(record: Record, aggregate: Aggregate, sitting: SittingView, policy: 
     candidate = aggregate.related.get(record.about) if record.about is not None else None
     live = stands(record, candidate, sitting, policy)
     if not live:
-        return Booked(record, candidate, live=False, ahead=_not_there_yet(record, aggregate))
+        return Booked(record, candidate, live=False, ahead=_not_there_yet(record, aggregate, sitting, policy))
     extra = booked_percentage(record.facets[SEAT], candidate, sitting.start.date(), sitting.minutes)
     return Booked(record, candidate, live=True, extra=extra, in_force=in_force(candidate, sitting, policy))
 
@@ -206,12 +206,15 @@ def _sort_one(
         _sort_unseated(member, seats, sitting, now, policy)
 
 
-def _not_there_yet(record: Record, aggregate: Aggregate) -> Ref | None:
+def _not_there_yet(record: Record, aggregate: Aggregate, sitting: SittingView, policy: Policy) -> Ref | None:
     """Return the booking that has left this seat and has no other one yet; a seat is given up after the new one."""
     ref = successor(record)
     here = next((member for member in aggregate.members if member.ref == ref), None)
     ahead = here or (aggregate.related.get(ref) if ref is not None else None)
     if ahead is None or not booking_is_live(ahead) or holds_seat(ahead):
+        return None
+    candidate = aggregate.related.get(ahead.about) if ahead.about is not None else None
+    if here is not None and not stands(here, candidate, sitting, policy):
         return None
     # At rest without a seat, it has lapsed with its new exam or with its student: no seat will come.
     return None if ahead.status is Status.SETTLED else ref

@@ -24,6 +24,7 @@ MENDED = {
     1154: "booked again after the student had left: told as if nothing had come since",
     1230: "a seat left in an exam that was called off waited for ever",
     1678: "a task that was closed while the student left again was nobody's",
+    6188: "a seat waited for a booking that lapsed in the same look, until somebody looked again",
     2035: "told under a new id because older news came during the call",
 }
 """Seeds that once failed, and why."""

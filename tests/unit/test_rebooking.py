@@ -95,6 +95,16 @@ def test_the_old_seat_goes_with_its_schedule_when_the_old_exam_is_called_off() -
     ]
 
 
+def test_the_old_seat_waits_for_no_booking_that_lapses_with_its_student() -> None:
+    """Booked away and back again, and then the student has left: both are decided in one look."""
+    back = replace(moved(), home=OLD)
+    known = left(back, seat=True, by="answer")
+    gone = Statement.first(VERSION, {"active": False, "hierarchy": None, "ended": NOW.date().isoformat()})
+    who = replace(known.related[WHO], facets={"enrolment:1": gone})
+    known = replace(known, members=(*known.members, back), related={WHO: who})
+    assert plan(known, NOW, POLICY).steps == (UnlistCandidates("old", ("S1",)),)
+
+
 def test_what_is_left_behind_is_a_record_of_its_own() -> None:
     """A departure keeps the seat that was held and names its booking, its former home and the event that caused it."""
     home, booking = Ref(SITTING, "o1"), Ref(BOOKING, "b1")
