@@ -49,7 +49,10 @@ def about(
     subject: str | None = None,
     cause: str | None = None,
 ) -> Outcome:
-    """Return an outcome about one record, or another `subject`; `cause` is the event that changed the record last."""
+    """Return an outcome about one record, or another `subject`, caused by the event that changed the record last.
+
+    `cause` names another event.
+    """
     return Outcome(
         type=kind,
         subject=subject or record.ref.key,

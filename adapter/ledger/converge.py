@@ -16,7 +16,7 @@ from adapter.ledger import erasing
 from adapter.ledger.database import Transaction
 from adapter.ledger.documents import file
 from adapter.ledger.outbox import Writer
-from adapter.ledger.rows import by_kind, by_ref, intake_values, lock_records, read_record, settle_values
+from adapter.ledger.rows import by_kind, by_ref, facet_values, intake_values, lock_records, read_record, settle_values
 from adapter.ledger.schema import DUE, KNOWN, SETTLED, journal, records, tasks
 from adapter.ledger.texts import close_note, task_values
 from adapter.ledger.upsert import Names, Overrides, append, insert_new, update_rows, upsert
@@ -61,9 +61,12 @@ def record_findings(
     """
     demanded = _demanded(aggregate, findings)
     awaited = _awaited(claim, findings)
-    current = _lock(tx, claim, [*{finding.ref for finding in findings}, *_told(findings), *demanded, *awaited])
+    told = _told(findings)
+    locked = _lock(tx, claim, [*{finding.ref for finding in findings}, *told, *demanded, *awaited])
+    current = {**locked, **_named(aggregate, told, locked)}
     settled = _settle(tx, claim, aggregate, findings, current)
-    _keep_names(tx, claim, aggregate, findings, current)
+    others = told - {finding.ref for finding in findings}
+    _keep_names(tx, claim, [current[ref].record for ref in sorted(others) if current.get(ref) != locked.get(ref)])
     _demand(tx, claim, demanded)
     writer.write(tx, claim.tenant, [outcome for f in findings for outcome in f.outcomes], claim.deadline)
     file(tx, claim.tenant, findings)
@@ -95,12 +98,11 @@ def _settle(
     tx: Transaction,
     claim: Claim,
     aggregate: Aggregate,
-    findings: Sequence[Finding],
+    findings: Iterable[Finding],
     current: Mapping[Ref, _Current],
 ) -> list[tuple[str, float]]:
     planned = {record.ref: record for record in (aggregate.root, *aggregate.members) if record is not None}
     planned |= {finding.ref: finding.first for finding in findings if finding.first is not None}
-    told = _told(findings)
     first: dict[Ref, Record] = {}
     updates: dict[Ref, dict[str, Any]] = {}
     departures: dict[Ref, Record] = {}
@@ -112,15 +114,14 @@ def _settle(
         if found is None or finding.ref not in planned:
             continue
         was = planned[finding.ref]
-        named = answered(found.record, was) if finding.ref in told else found.record
         if found.record.home != was.home:
             if finding.confirmed is not None:
                 left = _left_behind(found.record, was, finding)
                 departures[left.ref] = left
         elif found.record.revision != was.revision:
-            updates[finding.ref] = settle_values(tx, claim.tenant, overtaken(named, finding))
+            updates[finding.ref] = settle_values(tx, claim.tenant, overtaken(found.record, finding))
         else:
-            after = settle(named, finding, tx.now)
+            after = settle(found.record, finding, tx.now)
             if after.status is Status.SETTLED and found.record.status is not Status.SETTLED:
                 settled.append((finding.ref.kind, (tx.now - found.changed_at).total_seconds()))
             updates[finding.ref] = settle_values(tx, claim.tenant, after)
@@ -151,22 +152,20 @@ def _told(findings: Iterable[Finding]) -> set[Ref]:
     return {ref for finding in findings if finding.outcomes for ref in (finding.ref, *finding.named_after)}
 
 
-def _keep_names(
-    tx: Transaction,
-    claim: Claim,
-    aggregate: Aggregate,
-    findings: Sequence[Finding],
-    current: Mapping[Ref, _Current],
-) -> None:
-    """Let records that nothing was found of keep the version by which the outcomes of others are named."""
-    near = dict(aggregate.related)
-    if aggregate.root is not None:
-        near[aggregate.ref] = aggregate.root
-    others = _told(findings) - {finding.ref for finding in findings}
-    named = {ref: answered(current[ref].record, near[ref]) for ref in others if ref in current and ref in near}
-    changed = {ref: record for ref, record in named.items() if record != current[ref].record}
-    values = {ref: {"facets": settle_values(tx, claim.tenant, record)["facets"]} for ref, record in changed.items()}
-    _update(tx, claim, values, ("facets",))
+def _named(aggregate: Aggregate, told: Iterable[Ref], locked: Mapping[Ref, _Current]) -> dict[Ref, _Current]:
+    """Return these records under the names that the plan knew, by which the outcomes go."""
+    near = (aggregate.root, *aggregate.members, *aggregate.related.values())
+    planned = {record.ref: record for record in near if record is not None}
+    return {
+        ref: replace(locked[ref], record=answered(locked[ref].record, planned[ref]))
+        for ref in told
+        if ref in locked and ref in planned
+    }
+
+
+def _keep_names(tx: Transaction, claim: Claim, renamed: Iterable[Record]) -> None:
+    """Store the names of records that nothing was found of, only that outcomes of others go by them."""
+    _update(tx, claim, {record.ref: facet_values(tx, claim.tenant, record) for record in renamed}, ("facets",))
 
 
 def _raise_tasks(tx: Transaction, claim: Claim, raised: Iterable[Task]) -> None:

@@ -70,6 +70,11 @@ def settle_values(tx: Transaction, tenant: str, record: Record) -> dict[str, Any
     }
 
 
+def facet_values(tx: Transaction, tenant: str, record: Record) -> dict[str, Any]:
+    """Return the column that says what is wanted, and under which names."""
+    return {"facets": _facets(tx, record, _row(tenant, record.ref))}
+
+
 def read_record(tx: Transaction, row: sa.RowMapping) -> Record:
     """Return the record of a row of `records`; raises `LedgerSealed`."""
     ref = Ref(row["kind"], row["key"])

@@ -4,11 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from adapter.domain.envelope import Envelope
@@ -30,7 +28,6 @@ OTHER_TENANT = "college.example"
 POLICY = Policy()
 POLICIES = {TENANT: POLICY, OTHER_TENANT: POLICY}
 LEASE = timedelta(seconds=15)
-DATABASES = ("sqlite", "postgresql")
 
 
 class MovedClock:
@@ -105,13 +102,6 @@ def book_at(url: str) -> Iterator[Book]:
         yield book
     finally:
         book.close()
-
-
-def lend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend the database that the fixture's parameter names: `sqlite` or `postgresql`."""
-    sqlite = request.param == "sqlite"
-    with book_at(f"sqlite:///{tmp_path / 'ledger.db'}" if sqlite else request.getfixturevalue("postgres_url")) as book:
-        yield book
 
 
 def sitting(key: str) -> Ref:
@@ -228,6 +218,14 @@ def release(ledger: Ledger, claim: Claim, **changes: Any) -> None:  # noqa: ANN4
     given: dict[str, Any] = {"due_in": None, "look_again": None, "attempt": 0, "linger": POLICY.linger}
     ledger.release(claim, **{**given, **changes})
     ledger.let_go(claim)
+
+
+def one_due(book: Book) -> Ledger:
+    """Return a ledger in which one sitting is due, with a booking by a candidate who was only mentioned."""
+    ledger = book.worker()
+    store(ledger, said("e1", person("anna", mention=True, last="A"), booked("b1", "a"), scheduled("a")))
+    book.clock.advance(60)
+    return ledger
 
 
 def settle_all(book: Book, ledger: Ledger, tenant: str = TENANT) -> None:

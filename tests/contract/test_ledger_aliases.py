@@ -1,18 +1,13 @@
 """What the ledger makes of people who were merged; on SQLite and on PostgreSQL (S12)."""
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from adapter.domain.records import DEPARTURE, Record, Ref, Status
 from adapter.ledger.intake import Incoming
 from adapter.ledger.ledger import Ledger
 from tests.contract.ledger_kit import (
-    DATABASES,
     NOW,
     POLICY,
     TENANT,
@@ -24,7 +19,6 @@ from tests.contract.ledger_kit import (
     change,
     claim_one,
     finding,
-    lend,
     person,
     record,
     release,
@@ -34,12 +28,6 @@ from tests.contract.ledger_kit import (
     sitting,
     store,
 )
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def merger(event: str, retired: str, survivor: str, *, minute: int = 1) -> Incoming:

@@ -1,23 +1,13 @@
 """The allowance in the ledger: one count, whoever spends."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from adapter.domain.allowance import Allowance, Need
 from adapter.ledger.ledger import Ledger
-from tests.contract.ledger_kit import DATABASES, NOW, OTHER_TENANT, TENANT, Book, lend
+from tests.contract.ledger_kit import NOW, OTHER_TENANT, TENANT, Book
 
 SMALL = Allowance(calls=40, reserve=4, sweeps=10)
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend an empty ledger on each database."""
-    yield from lend(request, tmp_path)
 
 
 def spent(ledger: Ledger, tenant: str = TENANT) -> int:

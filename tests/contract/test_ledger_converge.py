@@ -1,8 +1,6 @@
 """What a pass finds out, stored whole or not at all: one suite, run on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +10,6 @@ from adapter.domain.records import DEPARTURE, Ref
 from adapter.domain.verdict import Reason
 from adapter.ledger.ledger import Ledger
 from tests.contract.ledger_kit import (
-    DATABASES,
     LEASE,
     POLICY,
     TENANT,
@@ -24,12 +21,11 @@ from tests.contract.ledger_kit import (
     claim_one,
     due,
     finding,
-    lend,
+    one_due,
     person,
     record,
     release,
     said,
-    scheduled,
     settle_all,
     sitting,
     store,
@@ -39,19 +35,10 @@ from tests.contract.ledger_kit import (
 WANTS_ANNA = Waits(candidate("anna"), "the candidate in Cirrus", demand=True)
 
 
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
-
-
 @pytest.fixture
 def ledger(book: Book) -> Ledger:
     """Lend a ledger in which one sitting is due, with a booking by a candidate who was only mentioned."""
-    ledger = book.worker()
-    store(ledger, said("e1", person("anna", mention=True, last="A"), booked("b1", "a"), scheduled("a")))
-    book.clock.advance(60)
-    return ledger
+    return one_due(book)
 
 
 def test_an_aggregate_is_read_whole(ledger: Ledger) -> None:

@@ -1,9 +1,7 @@
 """Erasing a person from the ledger: one suite, run on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import orjson
 import pytest
@@ -19,7 +17,6 @@ from adapter.ledger.ledger import Ledger
 from adapter.ledger.retention import REMINDED, Retention
 from adapter.ledger.schema import metadata
 from tests.contract.ledger_kit import (
-    DATABASES,
     LEASE,
     NOW,
     POLICIES,
@@ -30,7 +27,6 @@ from tests.contract.ledger_kit import (
     candidate,
     claim_one,
     finding,
-    lend,
     outcome,
     person,
     record,
@@ -45,12 +41,6 @@ from tests.contract.ledger_kit import (
 
 ANNA, BEN = "anna-1", "ben-2"
 YEAR = timedelta(days=365)
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def events(who: str, number: int = 1) -> tuple[Incoming, Incoming]:

@@ -1,9 +1,7 @@
 """What the ledger keeps back, and what it holds; on SQLite and on PostgreSQL (S22)."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +11,6 @@ from adapter.ledger.intake import Incoming
 from adapter.ledger.ledger import Ledger
 from tests.contract.holds_kit import BOOKED, DELAY, cancel, ledger_with, live, lively, told, turn
 from tests.contract.ledger_kit import (
-    DATABASES,
     OTHER_TENANT,
     POLICY,
     TENANT,
@@ -23,18 +20,11 @@ from tests.contract.ledger_kit import (
     cancelled,
     candidate,
     change,
-    lend,
     person,
     said,
     sitting,
     store,
 )
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def test_a_removal_is_carried_out_after_a_moment(book: Book) -> None:

@@ -1,10 +1,8 @@
 """How holds end: decided, overtaken, or carried out by one of many workers; on SQLite and on PostgreSQL (S22)."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,23 +12,15 @@ from adapter.ledger.holds import Selection
 from adapter.ledger.retention import Retention
 from tests.contract.holds_kit import BOOKED, DELAY, LOGIN, cancel, ledger_with, live, lively, told, turn
 from tests.contract.ledger_kit import (
-    DATABASES,
     NOW,
     POLICY,
     TENANT,
     Book,
     booked,
     cancelled,
-    lend,
     said,
     store,
 )
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def test_approved_is_carried_out(book: Book) -> None:

@@ -1,11 +1,9 @@
 """What a batch of events does to the ledger: one suite, run on SQLite and on PostgreSQL."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import DataError
@@ -15,7 +13,6 @@ from adapter.domain.records import DEPARTURE, Ref
 from adapter.domain.verdict import Reason
 from adapter.ledger import rows
 from tests.contract.ledger_kit import (
-    DATABASES,
     NOW,
     OTHER_TENANT,
     POLICIES,
@@ -29,7 +26,6 @@ from tests.contract.ledger_kit import (
     claim_one,
     due,
     finding,
-    lend,
     person,
     record,
     release,
@@ -39,12 +35,6 @@ from tests.contract.ledger_kit import (
     sitting,
     store,
 )
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def test_each_event_is_told_what_became_of_it(book: Book) -> None:

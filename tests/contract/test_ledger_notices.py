@@ -1,9 +1,7 @@
 """Notices in the ledger: kept as they came, understood once, kept for people where they cannot be."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +14,6 @@ from adapter.ledger.retention import Retention
 from adapter.ledger.sealing import new_key
 from handlers.results.hear import hear
 from tests.contract.ledger_kit import (
-    DATABASES,
     POLICIES,
     TENANT,
     Book,
@@ -26,7 +23,6 @@ from tests.contract.ledger_kit import (
     claim_one,
     due,
     finding,
-    lend,
     person,
     record,
     release,
@@ -37,12 +33,6 @@ from tests.contract.ledger_kit import (
 )
 
 RESULT_OF_ANNA = Ref(RESULT, "Sexam/Canna")
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend an empty ledger on each database."""
-    yield from lend(request, tmp_path)
 
 
 def names(_tenant: str, body: bytes) -> tuple[Named, ...] | str:

@@ -17,7 +17,6 @@ from sqlalchemy import event
 from adapter.errors import LedgerConflict, LedgerUnavailable
 from adapter.ledger.database import Database
 from tests.contract.ledger_kit import (
-    DATABASES,
     LEASE,
     POLICY,
     TENANT,
@@ -26,7 +25,6 @@ from tests.contract.ledger_kit import (
     book_at,
     claim_one,
     finding,
-    lend,
     outcome,
     person,
     said,
@@ -47,12 +45,6 @@ connection.execute("BEGIN IMMEDIATE")
 print("held", flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """What has to be told, until the broker has it: one suite, run on SQLite and on PostgreSQL."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import orjson
 import pytest
@@ -18,14 +16,12 @@ from adapter.ledger.outbox import STEP_BACK, Pending, Writer, claim_pending
 from adapter.ledger.schema import outbox
 from adapter.ledger.sealing import Seal, new_key, place
 from tests.contract.ledger_kit import (
-    DATABASES,
     NOW,
     TENANT,
     Book,
     book_at,
     claim_one,
     finding,
-    lend,
     outcome,
     record,
     release,
@@ -36,12 +32,6 @@ from tests.contract.ledger_kit import (
 )
 
 LEASE = timedelta(seconds=60)
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def tell(book: Book, ledger: Ledger, *outcomes: Outcome, at: str = "a", days: int = 7) -> None:

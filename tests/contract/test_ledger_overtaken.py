@@ -1,15 +1,11 @@
 """What a pass finds out of records that change meanwhile or later: one suite, run on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from adapter.domain.findings import Handed
 from adapter.domain.records import Record
 from adapter.ledger.ledger import Ledger
 from tests.contract.ledger_kit import (
-    DATABASES,
     LEASE,
     POLICY,
     Book,
@@ -19,7 +15,7 @@ from tests.contract.ledger_kit import (
     claim_of,
     claim_one,
     finding,
-    lend,
+    one_due,
     outcome,
     person,
     record,
@@ -32,19 +28,10 @@ from tests.contract.ledger_kit import (
 )
 
 
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
-
-
 @pytest.fixture
 def ledger(book: Book) -> Ledger:
     """Lend a ledger in which one sitting is due, with a booking by a candidate who was only mentioned."""
-    ledger = book.worker()
-    store(ledger, said("e1", person("anna", mention=True, last="A"), booked("b1", "a"), scheduled("a")))
-    book.clock.advance(60)
-    return ledger
+    return one_due(book)
 
 
 def labels(known: Record) -> dict[str, str]:

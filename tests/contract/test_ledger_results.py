@@ -1,11 +1,7 @@
 """Results as operators look for them in the ledger: one suite, run on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from adapter.domain.allowance import Allowance, Need, Spending
 from adapter.domain.findings import Document, Settled
@@ -15,7 +11,6 @@ from adapter.ledger.ledger import Ledger
 from adapter.ledger.results import Asked, Placed, Wanted
 from handlers.results.hear import hear
 from tests.contract.ledger_kit import (
-    DATABASES,
     NOW,
     OTHER_TENANT,
     POLICIES,
@@ -27,7 +22,6 @@ from tests.contract.ledger_kit import (
     change,
     claim_one,
     finding,
-    lend,
     person,
     record,
     release,
@@ -40,12 +34,6 @@ from tests.contract.ledger_kit import (
 
 TENANTS = (TENANT, OTHER_TENANT)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def season(ledger: Ledger) -> None:

@@ -1,7 +1,6 @@
 """What the ledger holds of people, sealed: one suite, run on SQLite and on PostgreSQL."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from adapter.ledger.resealing import PLAIN, STORES
 from adapter.ledger.schema import metadata
 from adapter.ledger.sealing import MARK, Seal, key_id, new_key, read_key
 from tests.contract.ledger_kit import (
-    DATABASES,
     TENANT,
     Book,
     book_at,
@@ -28,7 +26,6 @@ from tests.contract.ledger_kit import (
     candidate,
     claim_one,
     finding,
-    lend,
     person,
     record,
     release,
@@ -44,12 +41,6 @@ UNUSED = {"erasures", "peppers"}
 
 OLD, NEW = new_key(), new_key()
 OLD_ID, NEW_ID = key_id(read_key(OLD)), key_id(read_key(NEW))
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def live(ledger: Ledger, book: Book, name: str = "1") -> None:

@@ -1,9 +1,7 @@
 """What people are shown of the ledger, and what is forgotten: one suite, run on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,6 @@ from adapter.domain.findings import Handed, Settled, Waits
 from adapter.ledger import retention
 from adapter.ledger.retention import Retention
 from tests.contract.ledger_kit import (
-    DATABASES,
     LEASE,
     NOW,
     OTHER_TENANT,
@@ -23,7 +20,6 @@ from tests.contract.ledger_kit import (
     change,
     claim_one,
     finding,
-    lend,
     outcome,
     person,
     record,
@@ -37,12 +33,6 @@ from tests.contract.ledger_kit import (
 )
 
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def test_an_empty_ledger_counts_nothing(book: Book) -> None:

@@ -1,10 +1,8 @@
 """Who may work on what, in which order and for how long: one suite, run on SQLite and on PostgreSQL."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +11,6 @@ from adapter.errors import LeaseLost
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.work import claim_due
 from tests.contract.ledger_kit import (
-    DATABASES,
     LEASE,
     NOW,
     OTHER_TENANT,
@@ -27,7 +24,6 @@ from tests.contract.ledger_kit import (
     claim_one,
     due,
     finding,
-    lend,
     outcome,
     person,
     record,
@@ -39,12 +35,6 @@ from tests.contract.ledger_kit import (
     store,
     task,
 )
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 @pytest.fixture

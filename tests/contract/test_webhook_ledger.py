@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
@@ -18,19 +18,13 @@ from adapter.errors import LedgerUnavailable
 from adapter.settings.webhook import WebhookSettings
 from adapter.webhook import Credentials, Gatekeeper, Options, WebhookServer
 from adapter.webhook.writer import NoticeWriter
-from tests.contract.ledger_kit import DATABASES, TENANT, Book, lend
+from tests.contract.ledger_kit import TENANT, Book
 from tests.services.processes import wait_until
 
 SECRET = "p4th-secret-0123456789"
 PATH = f"/webhook/uni/{SECRET}"
 JSON = {"Content-Type": "application/json"}
 SENDERS = 8
-
-
-@pytest.fixture(params=DATABASES)
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """Lend each database in turn."""
-    yield from lend(request, tmp_path)
 
 
 def webhook(store: Callable[[Sequence[Arrival]], None]) -> WebhookServer:
