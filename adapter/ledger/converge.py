@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from adapter.domain.applying import answered, depart, overtaken, settle
-from adapter.domain.findings import Dismissed, Finding, Settled, Task, Waits
+from adapter.domain.findings import Dismissed, Finding, Handed, Settled, Task, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.ledger import erasing
@@ -224,8 +224,8 @@ def _note(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> None:
 
 
 def _released(tx: Transaction, claim: Claim, findings: Iterable[Finding]) -> set[Ref]:
-    """Return the homes of those who waited for what is decided now."""
-    decided = [f.ref for f in findings if isinstance(f.state, Settled | Dismissed)]
+    """Return the homes of those who waited for what is decided now, or is in somebody's hands."""
+    decided = [f.ref for f in findings if isinstance(f.state, Settled | Dismissed | Handed)]
     return waiting_homes(tx, claim.tenant, decided) - {claim.ref}
 
 

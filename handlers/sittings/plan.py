@@ -81,10 +81,13 @@ def _refuse_all(aggregate: Aggregate, sitting: SittingView, reason: Reason) -> P
 
 
 def _look_due(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> bool:
-    """Tell whether to look at Cirrus: an operator wants to, a person had something to do, or the exam is near."""
+    """Tell whether to look at Cirrus: an operator wants to, a person had something to do, or the exam is near.
+
+    Also when the SIS wants a schedule after all that was about to be removed.
+    """
     if now >= sitting.end:
         return False
-    wished = sitting.asked != sitting.known.restored
+    wished = sitting.asked != sitting.known.restored or (sitting.known.removing and not sitting.canceled)
     return wished or sitting.check_due(now, policy) or _recheck_due(aggregate, sitting, now, policy)
 
 
@@ -173,7 +176,9 @@ def _cancel(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: P
         if known.activated and known.attempts is None and now >= sitting.start:
             return Plan(steps=(ReadAttempts(sitting.external_id),))
         if not known.deletion_refused and not known.attempts:
-            return Plan(steps=(DeleteSchedule(sitting.external_id),))
+            # Noted before the call: should nobody live to hear the answer, it was not somebody else's work.
+            noted = Finding(sitting.record.ref, Continues(), confirmed=replace(known, removing=True).data())
+            return Plan(steps=(DeleteSchedule(sitting.external_id),), findings=() if known.removing else (noted,))
         task = tasks.remove_schedule(sitting)
         root = outcomes.handed(aggregate, sitting.record, task)
         members = tuple(_hand_over(aggregate, sitting, now, policy))

@@ -25,7 +25,9 @@ def read_back(
     aggregate: Aggregate, sitting: SittingView, seen: ScheduleSeen | Absent, receipt: Receipt, policy: Policy
 ) -> Iterator[Finding]:
     """Return what is known after a look at the schedule."""
-    known = replace(sitting.known, doubt=False, read_at=receipt.at, tried_at=None, restored=sitting.asked)
+    known = replace(
+        sitting.known, doubt=False, removing=False, read_at=receipt.at, tried_at=None, restored=sitting.asked
+    )
     if isinstance(seen, Absent):
         yield from _absent(aggregate, sitting, known, policy)
         return
@@ -50,7 +52,8 @@ def read_back(
 
 
 def _absent(aggregate: Aggregate, sitting: SittingView, known: Known, policy: Policy) -> Iterator[Finding]:
-    if not sitting.canceled and not (known.made and sitting.restores(policy)):
+    anew = known.made and (sitting.known.removing or sitting.restores(policy))
+    if not sitting.canceled and not anew:
         yield learnt(sitting, replace(known, exists=False, activated=False), "not in Cirrus")
         return
     # Nobody wants it, or it is to be made anew: either way nothing of it counts any more, but for what was told.

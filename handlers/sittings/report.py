@@ -266,7 +266,7 @@ def _rejected(aggregate: Aggregate, sitting: SittingView, receipt: Receipt, reas
         case PublishSchedule() | SeatCandidates() | ListCandidates() | UnlistCandidates() if _sent(receipt.step):
             yield from _refused_call(aggregate, sitting, receipt, reason)
         case DeleteSchedule():
-            yield learnt(sitting, replace(known, deletion_refused=True), reason.code)
+            yield learnt(sitting, replace(known, removing=False, deletion_refused=True), reason.code)
         case ReadAttempts() if _says(receipt, Phrase.NOT_BEGUN) or _says(receipt, Phrase.NOT_ACTIVATED):
             yield learnt(sitting, replace(known, attempts=()), reason.code)
         case ReadAttempts():

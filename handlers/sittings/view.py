@@ -30,9 +30,9 @@ class Known:
     has had to allow for: a window is not shortened because somebody leaves.
 
     `our_...` is what we have last set, or found as wanted: what differs from it was changed by hand. So was a
-    schedule that is a draft although it was `live`. `strangers` are on the schedule and have no booking; `evicted`
-    are those of them who are to go. `restored` is the last wish of an operator that was followed, `drift` what was
-    last told of it, `drifts` how often.
+    schedule that is a draft although it was `live`, and one that is gone, unless we were `removing` it. `strangers`
+    are on the schedule and have no booking; `evicted` are those of them who are to go. `restored` is the last wish of
+    an operator that was followed, `drift` what was last told of it, `drifts` how often.
     """
 
     exists: bool | None = None
@@ -48,6 +48,7 @@ class Known:
     refusal: str | None = None
     read_at: datetime | None = None
     tried_at: datetime | None = None
+    removing: bool = False
     deletion_refused: bool = False
     attempts: tuple[str, ...] | None = None
     our_title: str | None = None

@@ -145,8 +145,9 @@ def test_a_departure_is_not_settled_by_older_news(book: Book, ledger: Ledger) ->
     ]
 
 
-def test_who_waits_is_woken_by_the_decision(book: Book, ledger: Ledger) -> None:
-    """When the candidate is settled or refused, the sittings that wait for it are due."""
+@pytest.mark.parametrize("decided", [Settled(), Dismissed(Reason("invalid-field", "No.")), Handed()])
+def test_who_waits_is_woken_by_the_decision(book: Book, ledger: Ledger, decided: Settled) -> None:
+    """When the candidate is settled, refused or left to a person, the sittings that wait for it are due."""
     claim = claim_one(ledger)
     record(ledger, claim, finding(booking("b1"), WANTS_ANNA), finding(sitting("a")))
     release(ledger, claim)
@@ -156,7 +157,7 @@ def test_who_waits_is_woken_by_the_decision(book: Book, ledger: Ledger) -> None:
     record(ledger, anna, finding(candidate("anna"), Continues()))
     book.clock.advance(10)
     assert due(ledger) == []
-    record(ledger, anna, finding(candidate("anna"), Dismissed(Reason("invalid-field", "No."))))
+    record(ledger, anna, finding(candidate("anna"), decided))
     release(ledger, anna)
     book.clock.advance(60)
     assert due(ledger) == ["sitting a"]

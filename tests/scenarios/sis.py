@@ -1,7 +1,7 @@
 """A student information system for the scenarios: builds every event type, with ids that are the same in each run."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -183,10 +183,11 @@ class Heard:
     data: Mapping[str, Any] = field(repr=False)
 
 
-def told_twice(heard: Iterable[Heard]) -> Iterator[str]:
+def told_twice(heard: Iterable[Heard], returned: Container[tuple[str, str]] = ()) -> Iterator[str]:
     """Yield what was said of one thing twice in a row under two ids, for a reader who drops what has come under an id.
 
-    With something else said in between it is news.
+    With something else said in between it is news. So it is of a booking that has `returned` to an exam (a pair of the
+    ids of both): each of its stays there may end in the same way.
     """
     known: set[str] = set()
     last: dict[tuple[str, str], bytes] = {}
@@ -197,6 +198,6 @@ def told_twice(heard: Iterable[Heard]) -> Iterator[str]:
         told = {name: value for name, value in event.data.items() if name not in IN_PASSING}
         meaning = orjson.dumps([event.type, event.subject, event.cause, told], option=orjson.OPT_SORT_KEYS)
         family = (event.type.split(".")[1], event.subject)
-        if last.get(family) == meaning:
+        if last.get(family) == meaning and (event.subject, event.data.get("offeringId")) not in returned:
             yield meaning.decode()
         last[family] = meaning

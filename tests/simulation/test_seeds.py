@@ -24,8 +24,13 @@ MENDED = {
     1154: "booked again after the student had left: told as if nothing had come since",
     1230: "a seat left in an exam that was called off waited for ever",
     1678: "a task that was closed while the student left again was nobody's",
-    6188: "a seat waited for a booking that lapsed in the same look, until somebody looked again",
     2035: "told under a new id because older news came during the call",
+    6188: "a seat waited for a booking that lapsed in the same look, until somebody looked again",
+    6620: "drift that was told twice for two edits by hand counted as told once too often",
+    7095: "a seat waited for a booking that went to a person with its exam, until somebody looked again",
+    9772: "a schedule that our own unanswered call had removed was taken for somebody's work",
+    10904: "the same, with every process killed before the answer",
+    11409: "a booking that had left and come back lapsed twice, which counted as told twice",
 }
 """Seeds that once failed, and why."""
 

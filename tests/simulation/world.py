@@ -71,6 +71,9 @@ class World:
     faults: Counter[str] = field(default_factory=Counter)
     said: set[str] = field(default_factory=set)
     guests: dict[str, PureSchedule] = field(default_factory=dict)
+    edits: Counter[str] = field(default_factory=Counter)
+    """How often somebody has edited which schedule by hand."""
+
     unsaid: int = 0
     unheard: set[str] = field(default_factory=set)
     """Notices of Cirrus that nobody has taken yet."""
@@ -262,6 +265,7 @@ class World:
             held.schedule = replace(held.schedule, title=f"{held.schedule.title}!")
             self.faults["hand edit"] += 1
             self.guests[name] = held
+            self.edits[name] += 1
 
     def decide(self) -> bool:
         """Decide about everything that is held, and return whether there was anything."""

@@ -13,7 +13,7 @@ import orjson
 from adapter.domain.allowance import Spending
 from adapter.domain.answers import Receipt
 from adapter.domain.applying import apply, fold, settle
-from adapter.domain.findings import Dismissed, Document, Finding, Plan, Settled, Task, Waits
+from adapter.domain.findings import Dismissed, Document, Finding, Handed, Plan, Settled, Task, Waits
 from adapter.domain.handler import Handler
 from adapter.domain.notices import Asker, Named, Notice
 from adapter.domain.outcomes import Outcome
@@ -115,9 +115,10 @@ class Office:
                 self.records[record.ref] = replace(record, status=Status.DUE)
             self._touch(record.home)
 
-    def _wake(self, awaited: list[Ref]) -> None:
+    def _wake(self, awaited: list[Ref], *, but: Ref | None = None) -> None:
         for record in self.records.values():
-            if record.status is Status.WAITING and record.wanting is not None and record.wanting.ref in awaited:
+            waits = record.status is Status.WAITING and record.wanting is not None and record.wanting.ref in awaited
+            if waits and record.home != but:
                 self._touch(record.home)
 
     # Converge.
@@ -257,7 +258,7 @@ class Office:
             assert len(kinds) == len(set(kinds)), "a record has at most one open task of a kind"
             if isinstance(finding.state, Waits) and finding.state.demand:
                 self._demand(finding.state, before.get(finding.ref))
-        self._wake([f.ref for f in plain if f.ref == aggregate.ref and isinstance(f.state, Settled | Dismissed)])
+        self._wake([f.ref for f in plain if isinstance(f.state, Settled | Dismissed | Handed)], but=aggregate.ref)
         return fold(aggregate, plain, self.now) if plain else aggregate
 
     def _demand(self, waits: Waits, wanting: Wanting | None) -> None:

@@ -294,6 +294,23 @@ def test_a_deletion_without_an_answer_may_be_followed_by_a_new_schedule() -> Non
     assert (office.seats(), office.open_tasks()) == ({"s1"}, [])
 
 
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_deletion_without_an_answer_is_not_somebody_elses_work(*, carried_out: bool) -> None:
+    """Also when the exam is wanted again before anybody has looked: what is gone is made anew, what is left stays."""
+    office = settled("1", policy=LATE)
+    office.cirrus.script.append(lose_answer_to(DeleteSchedule, carried_out=carried_out))
+    office.hear(exam_cancelled(minute=5))
+    office.work()
+    office.hear(scheduled(minute=9))
+    office.work(NOW + A_WHILE)
+    anew = ["DraftSchedule", "ListCandidates"] if carried_out else []
+    assert kinds(office.cirrus.steps) == ["DeleteSchedule", "ReadSchedule", *anew]
+    assert (office.seats(), office.open_tasks()) == ({"s1"}, [])
+    del office.cirrus.schedules["o1"]
+    office.work(START)
+    assert office.open_tasks() == ["restore-schedule"]
+
+
 # Rebooked.
 
 
