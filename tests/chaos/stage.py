@@ -55,6 +55,7 @@ urgent_within_min = 0
 retry_first_s = 0.3
 retry_longest_s = 2
 halt_probe_s = 1
+halt_longest_s = 2
 """
 """Those of an institution, but in more of a hurry."""
 
