@@ -189,6 +189,7 @@ class Builder:
             self._settings.broker.read_url(),
             self._topology.intake_queue,
             prefetch=broker.prefetch,
+            slow_start=True,
             heartbeat=broker.heartbeat_s,
             jitter=self._host.chance,
             on_state=self._on_connection("intake"),

@@ -29,7 +29,8 @@ class Consumer:
     `jitter` returns a number from 0 to 1, which spreads the reconnects of many workers. `on_state`
     hears true when a session starts and false when it ends. `stop` cuts every wait short.
     `on_watchdog` hears that the broker had messages and did not send them for `idle_after` seconds;
-    the session was ended for it.
+    the session was ended for it. With `slow_start` each session is handed one message first, and more as it settles
+    them, up to `prefetch`: what it holds when its process dies counts against the queue's delivery limit.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Consumer:
         queue: str,
         *,
         prefetch: int = 1000,
+        slow_start: bool = False,
         heartbeat: float = 15.0,
         jitter: Callable[[], float],
         on_state: Callable[[bool], None],
@@ -48,6 +50,7 @@ class Consumer:
         self._url = url
         self._queue = queue
         self._prefetch = self._usual_prefetch = prefetch
+        self._slow_start = slow_start
         self._heartbeat = heartbeat
         self._jitter = jitter
         self._on_state = on_state
@@ -135,7 +138,12 @@ class Consumer:
         self._epoch += 1
         try:
             session = open_session(
-                self._url, self._queue, epoch=self._epoch, prefetch=self._prefetch, heartbeat=self._heartbeat
+                self._url,
+                self._queue,
+                epoch=self._epoch,
+                prefetch=self._prefetch,
+                heartbeat=self._heartbeat,
+                slow_start=self._slow_start,
             )
         except BrokerUnavailable as error:
             pause = self._postpone()

@@ -16,6 +16,8 @@ from adapter.broker.wire import AmqpChannel, WireChannel, WireMessage, new_conne
 from adapter.errors import BrokerUnavailable
 
 _POLLING_INTERVAL = 0.01
+_WIDER = 4
+"""How many times as much may be out after a session has settled all that could be out before."""
 
 
 class Session(Protocol):
@@ -53,11 +55,13 @@ class Session(Protocol):
         ...
 
 
-def open_session(url: str, queue: str, *, epoch: int, prefetch: int, heartbeat: float) -> Session:
+def open_session(
+    url: str, queue: str, *, epoch: int, prefetch: int, heartbeat: float, slow_start: bool = False
+) -> Session:
     """Connect and consume. Raises `BrokerUnavailable`, also when the queue is missing."""
     try:
         if is_amqp(url):
-            return AmqpSession(url, queue, epoch=epoch, prefetch=prefetch, heartbeat=heartbeat)
+            return AmqpSession(url, queue, epoch=epoch, prefetch=prefetch, heartbeat=heartbeat, slow_start=slow_start)
         return EmulatedSession(url, queue, epoch=epoch, prefetch=prefetch)
     except BrokerUnavailable:
         raise
@@ -66,23 +70,35 @@ def open_session(url: str, queue: str, *, epoch: int, prefetch: int, heartbeat: 
 
 
 class AmqpSession:
-    """A session with a real AMQP broker."""
+    """A session with a real AMQP broker.
 
-    def __init__(self, url: str, queue: str, *, epoch: int, prefetch: int, heartbeat: float) -> None:
+    With `slow_start` it begins with one message, and lets more out only as it settles them. A quorum queue charges
+    every message that is out when a process dies against the delivery limit: so one that kills every process that
+    takes it is charged alone, and a process that dies again and again still clears the way for the next one.
+    """
+
+    def __init__(
+        self, url: str, queue: str, *, epoch: int, prefetch: int, heartbeat: float, slow_start: bool = False
+    ) -> None:
         self.epoch = epoch
         self.inbox: deque[Delivery] = deque()
         self._queue = queue
         self._prefetch = prefetch
+        self._window = 1 if slow_start else prefetch
+        self._settled = 0
         self._unacked = 0
         self._link = Link.open(url, heartbeat=heartbeat, name=f"cirrus-adapter: consumer of {queue}")
         try:
             self._channel: AmqpChannel = self._link.channel()
-            # per consumer: quorum queues refuse a limit that is global to the channel
-            self._channel.basic_qos(0, prefetch, False)
-            self._consumer_tag = self._channel.basic_consume(queue, callback=self._on_message)
+            self._consumer_tag = self._consume()
         except BaseException:
             self._link.abort()
             raise
+
+    def _consume(self) -> str:
+        # per consumer: quorum queues refuse a limit that is global to the channel
+        self._channel.basic_qos(0, self._window, False)
+        return self._channel.basic_consume(self._queue, callback=self._on_message)
 
     def pump(self, timeout: float) -> None:
         """See `Session`."""
@@ -92,16 +108,26 @@ class AmqpSession:
         """See `Session`. That this returns proves nothing: only `close` waits for the broker."""
         self._channel.basic_ack(tag)
         self._unacked -= 1
+        self._settled += 1
 
     def tick(self) -> None:
         """See `Session`. What the broker sent is read first: unread heartbeats would count as missed."""
         while self._link.pump(0):
             pass
         self._link.tick()
+        if self._window < self._prefetch and self._settled >= self._window:
+            self._widen()
+
+    def _widen(self) -> None:
+        """Consume anew, since the broker keeps to the window that a consumer began with."""
+        self._window = min(self._window * _WIDER, self._prefetch)
+        self._settled = 0
+        self._channel.basic_cancel(self._consumer_tag)
+        self._consumer_tag = self._consume()
 
     def forgotten(self) -> bool:
         """See `Session`. Uses a channel of its own, which a missing queue may close."""
-        if self._unacked >= self._prefetch:
+        if self._unacked >= self._window:
             return False
         channel = self._link.channel()
         state = channel.queue_declare(queue=self._queue, passive=True)

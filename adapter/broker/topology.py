@@ -48,8 +48,8 @@ class Topology:
     def queues(self) -> Mapping[str, Mapping[str, object]]:
         """Every queue with the arguments that make it safe.
 
-        `x-delivery-limit: n` allows n + 1 deliveries; every message in flight is charged when a
-        consumer dies, so the limit is far above what a healthy day needs.
+        `x-delivery-limit: n` allows n + 1 deliveries; every message in flight is charged when a consumer dies. So
+        the intake has few in flight until it has settled some, and the limit is far above what a healthy day needs.
         """
         kept = {"x-queue-type": "quorum", "x-delivery-limit": _NO_REAL_LIMIT}
         return {

@@ -72,10 +72,10 @@ def _links(stage: Stage, _chance: Random) -> list[Hand]:
 
 def _cirrus(stage: Stage, chance: Random) -> list[Hand]:
     """Let calls fail, and break every worker's way to Cirrus; seldom enough that one that has halted calls again."""
-    found = [Hand(hands.of_cirrus(stage, chance), (1.0, 3.0))]
+    found = [Hand(hands.of_cirrus(stage, chance), (2.0, 4.0))]
     for worker in stage.workers:
         assert worker.links is not None
-        found.append(Hand(hands.of_link(*worker.links.ways()[2]), (1.0, 3.0)))
+        found.append(Hand(hands.of_link(*worker.links.ways()[2]), (1.5, 4.0)))
     return found
 
 

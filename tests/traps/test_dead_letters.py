@@ -7,7 +7,7 @@ from typing import Any
 
 import kombu
 
-from adapter.broker import Published, dead_letter
+from adapter.broker import Delivery, Published, dead_letter
 from tests.contract.broker_kit import NOW, PATIENCE, Broker, Watched, bodies
 from tests.services.processes import wait_until
 from tests.services.rabbit import RabbitServer
@@ -20,6 +20,11 @@ def crash(broker: Broker, prefetch: int, queue: str | None = None) -> None:
     """Consume the intake queue, or another, be handed all of the prefetch, and die without a word."""
     watched = broker.consumer(queue, prefetch=prefetch)
     assert len(watched.take(prefetch)) == prefetch
+    die(watched)
+
+
+def die(watched: Watched) -> None:
+    """Break the connection of a consumer as the end of its process does."""
     session: Any = watched.consumer._session
     session.abort()
 
@@ -52,6 +57,47 @@ def test_f09_delivery_limit_charges_innocents_and_does_not_reach_them(broker: Br
         crash(broker, prefetch=20)
     wait_until(deep(broker, broker.topology.intake_queue, 20), patience=PATIENCE, what="all are back")
     assert broker.depth(broker.topology.dead_letter_queue) == 0
+
+
+def test_f09_delivery_limit_takes_only_what_kills(amqp_url: str) -> None:
+    """Finding 9: a message that ends every process which takes it is charged alone, and is out of the way at last.
+
+    The intake is handed one message first, and more as it settles them.
+    """
+    with closing(limited(amqp_url, limit=2, count=20)) as broker:
+        for _ in range(3):
+            watched = broker.consumer(prefetch=20, slow_start=True)
+            assert bodies(watched.take(20, patience=2.0)) == [b"event 0"]
+            die(watched)
+        assert bodies(letters(broker).take(1)) == [b"event 0"]
+        spared = broker.consumer(prefetch=20, slow_start=True)
+        taken: list[Delivery] = []
+        while len(taken) < 19:
+            some = spared.take(1)
+            assert spared.consumer.settle(some) == 0
+            taken += some
+        assert sorted(bodies(taken)) == sorted(b"event %d" % number for number in range(1, 20))
+        wait_until(deep(broker, broker.topology.intake_queue, 0), patience=PATIENCE, what="all are settled")
+
+
+def test_f09_a_session_that_settles_is_handed_more_and_more(broker: Broker) -> None:
+    """Finding 9: nobody waits for one message at a time for long, and none is lost or doubled by a wider window."""
+    broker.fill(600)
+    watched = broker.consumer(prefetch=250, slow_start=True)
+    taken: list[Delivery] = []
+    lots: list[int] = []
+    while len(taken) < 600:
+        lot = watched.consumer.receive(1000, PATIENCE, 0.2)
+        assert watched.consumer.settle(lot) == 0
+        lots.append(len(lot))
+        taken += lot
+    # What was handed out before a window grew may come on top of it.
+    assert lots[0] == 1
+    assert all(lot <= most for lot, most in zip(lots, (1, 4 + 1, 16 + 4, 64 + 16), strict=False))
+    assert 64 + 16 < max(lots) <= 250 + 64
+    assert sorted(bodies(taken)) == sorted(b"event %d" % number for number in range(600))
+    watched.consumer.close()
+    assert broker.depth() == 0
 
 
 def test_f09_delivery_limit_keeps_what_it_takes(amqp_url: str) -> None:
