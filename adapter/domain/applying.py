@@ -169,6 +169,15 @@ def answered(record: Record, planned: Record) -> Record:
     return replace(record, facets=facets)
 
 
+def renamed(record: Record, planned: Record) -> bool:
+    """Tell whether others have told of a statement under another name than the plan knew it by."""
+    return any(
+        said.answered and said.since != told.since and said.repeats(told)
+        for name, said in record.facets.items()
+        if (told := planned.facets.get(name)) is not None
+    )
+
+
 def overtaken(record: Record, finding: Finding) -> Record:
     """Return a record that has changed since the plan: only what was learnt of Cirrus counts, and it is due again."""
     confirmed = record.confirmed if finding.confirmed is None else finding.confirmed

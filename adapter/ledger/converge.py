@@ -1,6 +1,6 @@
 """Converge's transaction: what was found of an aggregate, with everything that has to be told of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapter.domain.applying import answered, depart, overtaken, settle
-from adapter.domain.findings import Dismissed, Finding, Handed, Settled, Task, Waits
+from adapter.domain.applying import answered, depart, overtaken, renamed, settle
+from adapter.domain.findings import Continues, Dismissed, Erases, Finding, Handed, Settled, Task, Waits
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.ledger import erasing
@@ -57,14 +57,18 @@ def record_findings(
 ) -> Recorded:
     """Store the findings, their outcomes and tasks, and prolong the lease; all or nothing.
 
-    A record that the SIS changed meanwhile keeps only what was learnt of Cirrus: it is due again.
+    A record that the SIS changed meanwhile keeps only what was learnt of Cirrus: it is due again. So is one that is to
+    be told of under a name that it has no longer.
     """
     demanded = _demanded(aggregate, findings)
     awaited = _awaited(claim, findings)
+    locked = _lock(tx, claim, [*{finding.ref for finding in findings}, *_told(findings), *demanded, *awaited])
+    near = _near(aggregate)
+    anew = _misnamed(near, findings, locked)
+    findings = [_untold(finding) if finding.ref in anew else finding for finding in findings]
     told = _told(findings)
-    locked = _lock(tx, claim, [*{finding.ref for finding in findings}, *told, *demanded, *awaited])
-    current = {**locked, **_named(aggregate, told, locked)}
-    settled = _settle(tx, claim, aggregate, findings, current)
+    current = {**locked, **_named(near, told, locked)}
+    settled = _settle(tx, claim, aggregate, findings, current, anew)
     others = told - {finding.ref for finding in findings}
     _keep_names(tx, claim, [current[ref].record for ref in sorted(others) if current.get(ref) != locked.get(ref)])
     _demand(tx, claim, demanded)
@@ -76,7 +80,7 @@ def record_findings(
     erasing.ask(tx, claim, aggregate, findings)
     touches = {Touch(home) for home in _released(tx, claim, findings)}
     touches |= {Touch(ref, needed_by=claim.deadline) for ref in demanded}
-    if any(_has_moved_on(aggregate.related.get(ref), current.get(ref)) for ref in awaited):
+    if anew or any(_has_moved_on(aggregate.related.get(ref), current.get(ref)) for ref in awaited):
         touches.add(Touch(claim.ref))
     touch(tx, claim.tenant, policy, touches, held=claim)
     hold_lease(tx, claim, lease)
@@ -100,6 +104,7 @@ def _settle(
     aggregate: Aggregate,
     findings: Iterable[Finding],
     current: Mapping[Ref, _Current],
+    anew: Container[Ref],
 ) -> list[tuple[str, float]]:
     planned = {record.ref: record for record in (aggregate.root, *aggregate.members) if record is not None}
     planned |= {finding.ref: finding.first for finding in findings if finding.first is not None}
@@ -120,6 +125,9 @@ def _settle(
                 departures[left.ref] = left
         elif found.record.revision != was.revision:
             updates[finding.ref] = settle_values(tx, claim.tenant, overtaken(found.record, finding))
+        elif finding.ref in anew:
+            due = replace(overtaken(found.record, finding), status=Status.DUE)
+            updates[finding.ref] = settle_values(tx, claim.tenant, due)
         else:
             after = settle(found.record, finding, tx.now)
             if after.status is Status.SETTLED and found.record.status is not Status.SETTLED:
@@ -152,10 +160,35 @@ def _told(findings: Iterable[Finding]) -> set[Ref]:
     return {ref for finding in findings if finding.outcomes for ref in (finding.ref, *finding.named_after)}
 
 
-def _named(aggregate: Aggregate, told: Iterable[Ref], locked: Mapping[Ref, _Current]) -> dict[Ref, _Current]:
-    """Return these records under the names that the plan knew, by which the outcomes go."""
+def _near(aggregate: Aggregate) -> dict[Ref, Record]:
+    """Return everything that the plan has seen."""
     near = (aggregate.root, *aggregate.members, *aggregate.related.values())
-    planned = {record.ref: record for record in near if record is not None}
+    return {record.ref: record for record in near if record is not None}
+
+
+def _misnamed(
+    planned: Mapping[Ref, Record], findings: Iterable[Finding], locked: Mapping[Ref, _Current]
+) -> frozenset[Ref]:
+    """Return of what a finding would be told under a name that its record, or one it is named after, has no longer.
+
+    What an answer of Cirrus has brought is not among it: that is told now or never.
+    """
+    return frozenset(
+        finding.ref
+        for finding in findings
+        if finding.outcomes and not isinstance(finding.state, Continues | Erases)
+        for ref in (finding.ref, *finding.named_after)
+        if ref in locked and ref in planned and renamed(locked[ref].record, planned[ref])
+    )
+
+
+def _untold(finding: Finding) -> Finding:
+    """Return what is left of a finding when it is to be told later: what is known of Cirrus."""
+    return Finding(finding.ref, Continues(), confirmed=finding.confirmed)
+
+
+def _named(planned: Mapping[Ref, Record], told: Iterable[Ref], locked: Mapping[Ref, _Current]) -> dict[Ref, _Current]:
+    """Return these records under the names that the plan knew, by which the outcomes go."""
     return {
         ref: replace(locked[ref], record=answered(locked[ref].record, planned[ref]))
         for ref in told

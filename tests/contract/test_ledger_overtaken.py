@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapter.domain.findings import Handed
+from adapter.domain.findings import Continues, Handed
 from adapter.domain.records import Record
 from adapter.ledger.ledger import Ledger
 from tests.contract.ledger_kit import (
@@ -89,6 +89,48 @@ def test_what_others_are_named_after_keeps_its_name(book: Book, ledger: Ledger) 
     assert (later.root.status, later.root.revision) == (aggregate.root.status, aggregate.root.revision)
     assert labels(later.root) == labels(aggregate.root)
     assert labels(later.related[candidate("anna")]) == labels(aggregate.related[candidate("anna")])
+
+
+def test_what_has_got_another_name_meanwhile_is_told_later(book: Book, ledger: Ledger) -> None:
+    """Two passes would name one statement by two of its repetitions: the one that comes second looks again first."""
+    store(ledger, said("e2", person("anna", last="A")))
+    book.clock.advance(60)
+    late = claim_of(ledger, sitting("a"))
+    stale, _ = ledger.load(late)
+    store(ledger, said("e0", person("anna", last="A"), minute=-1))
+    first = claim_of(ledger, candidate("anna"))
+    record(ledger, first, finding(candidate("anna"), outcomes=(outcome("anna"),)))
+    lapsed = finding(
+        booking("b1"),
+        confirmed={"lapsed": "then"},
+        outcomes=(outcome("b1"),),
+        tasks=(task(booking("b1")),),
+        named_after=(candidate("anna"),),
+    )
+    ledger.record(late, stale, [lapsed], POLICY, LEASE)
+    release(ledger, late)
+    assert book.rows("SELECT subject FROM outbox") == [("anna",)]
+    assert book.rows("SELECT count(*) FROM tasks") == [(0,)]
+    book.clock.advance(60)
+    again = claim_of(ledger, sitting("a"))
+    fresh, _ = ledger.load(again)
+    assert [(member.status.value, member.confirmed) for member in fresh.members] == [("due", {"lapsed": "then"})]
+    ledger.record(again, fresh, [lapsed], POLICY, LEASE)
+    assert book.rows("SELECT subject FROM outbox ORDER BY seq") == [("anna",), ("b1",)]
+
+
+def test_what_an_answer_has_brought_is_told_under_any_name(book: Book, ledger: Ledger) -> None:
+    """It would be lost otherwise."""
+    store(ledger, said("e2", person("anna", last="A")))
+    book.clock.advance(60)
+    late = claim_of(ledger, sitting("a"))
+    stale, _ = ledger.load(late)
+    store(ledger, said("e0", person("anna", last="A"), minute=-1))
+    first = claim_of(ledger, candidate("anna"))
+    record(ledger, first, finding(candidate("anna"), outcomes=(outcome("anna"),)))
+    link = finding(booking("b1"), Continues(), outcomes=(outcome("b1"),), named_after=(candidate("anna"),))
+    ledger.record(late, stale, [link], POLICY, LEASE)
+    assert book.rows("SELECT subject FROM outbox ORDER BY seq") == [("anna",), ("b1",)]
 
 
 def test_a_ripple_during_the_call_is_not_overwritten(book: Book, ledger: Ledger) -> None:

@@ -31,6 +31,7 @@ MENDED = {
     9772: "a schedule that our own unanswered call had removed was taken for somebody's work",
     10904: "the same, with every process killed before the answer",
     11409: "a booking that had left and come back lapsed twice, which counted as told twice",
+    18818: "two passes named one withdrawal by two of its repetitions, and a booking that lapsed with it twice",
 }
 """Seeds that once failed, and why."""
 

@@ -13,6 +13,7 @@ from adapter.domain.applying import (
     fold,
     hand_over,
     overtaken,
+    renamed,
     settle,
     successor,
 )
@@ -196,6 +197,23 @@ def test_what_was_overtaken_keeps_what_was_learnt(status: Status) -> None:
     expected = replace(record, status=Status.DUE if status is Status.MANUAL else status)
     assert overtaken(record, Finding(WHAT, Settled())) == expected
     assert overtaken(record, Finding(WHAT, Settled(), confirmed={})) == replace(expected, confirmed={})
+
+
+@pytest.mark.parametrize(
+    ("now", "is_renamed"),
+    [
+        (said(5, "x"), False),
+        (replace(said(5, "x"), answered=True), False),
+        (replace(said(5, "x"), since=said(4, "x").version), False),
+        (replace(said(5, "x"), since=said(4, "x").version, answered=True), True),
+        (replace(said(6, "y"), answered=True), False),
+    ],
+    ids=["the same", "told under the same name", "not told yet", "told under another", "something else"],
+)
+def test_a_statement_that_others_have_told_of_may_have_another_name(now: Statement, *, is_renamed: bool) -> None:
+    """Only what still says the same, and was told under another name than the plan would use."""
+    planned = replace(KNOWN, facets={"a": said(5, "x"), "b": said(5, "x")})
+    assert renamed(replace(planned, facets={"a": said(5, "x"), "b": now, "c": now}), planned) is is_renamed
 
 
 def test_what_was_answered_has_the_name_that_was_told() -> None:
