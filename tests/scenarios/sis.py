@@ -186,8 +186,8 @@ class Heard:
 def told_twice(heard: Iterable[Heard], returned: Container[tuple[str, str]] = ()) -> Iterator[str]:
     """Yield what was said of one thing twice in a row under two ids, for a reader who drops what has come under an id.
 
-    With something else said in between it is news. So it is of a booking that has `returned` to an exam (a pair of the
-    ids of both): each of its stays there may end in the same way.
+    With something else said in between it is news. So it is of a booking that has `returned` to an exam, or stood
+    again with it (a pair of the ids of both): each time it may end in the same way.
     """
     known: set[str] = set()
     last: dict[tuple[str, str], bytes] = {}

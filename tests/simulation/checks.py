@@ -132,13 +132,31 @@ def every_outcome_once(world: World) -> Iterator[str]:
 
 
 def _returned(world: World) -> set[tuple[str, str]]:
-    """Name the bookings that have left an exam for another one and come back, each with that exam."""
-    stays: dict[str, list[str]] = defaultdict(list)
+    """Name the bookings that may end in an exam more than once, each with that exam.
+
+    The booking has left for another exam and come back, or its exam was called off, or its student was gone, more than
+    once.
+    """
+    runs = _runs(world)
+    exams = {name for name, said in runs.items() if said.count(("sis.exam.cancelled.v1", None)) > 1}
+    people = {name for name, said in runs.items() if said.count(("sis.student.withdrawn.v1", None)) > 1}
+    booked = [event for event in world.day.events if event["type"] == "sis.exam.booked.v1"]
+    return {
+        (event["subject"], exam)
+        for event in booked
+        if (exam := event["data"]["offeringId"]) in exams
+        or event["data"]["person"]["personId"] in people
+        or runs[event["subject"]].count((event["type"], exam)) > 1
+    }
+
+
+def _runs(world: World) -> dict[str, list[tuple[str, str | None]]]:
+    """Return for each object what was said of it, without what only repeats; of a booking, with its exam."""
+    said_of: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
     for event in world.day.events:
-        if event["type"].startswith("sis.exam.booked"):
-            stays[event["subject"]].append(event["data"]["offeringId"])
-    runs = {key: [exam for exam, _ in groupby(exams)] for key, exams in stays.items()}
-    return {(key, exam) for key, exams in runs.items() for exam in exams if exams.count(exam) > 1}
+        exam = event["data"]["offeringId"] if event["type"] == "sis.exam.booked.v1" else None
+        said_of[event["subject"]].append((event["type"], exam))
+    return {name: [said for said, _ in groupby(every)] for name, every in said_of.items()}
 
 
 def _heard(message: Message) -> Heard:
