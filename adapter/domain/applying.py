@@ -95,13 +95,17 @@ def _may_hold_seat(record: Record) -> bool:
 
 
 def depart(record: Record, said: Statement) -> Record:
-    """Return what is left of a booking in the home it has moved away from: a seat to be given up."""
+    """Return what is left of a booking in the home it has moved away from: a seat to be given up.
+
+    Without anything `confirmed` nobody knows of a seat; then what an earlier departure of the same booking from the
+    same home has left is still true.
+    """
     return Record(
         ref=Ref(DEPARTURE, f"{record.ref.key}@{record.home.key}"),
         home=record.home,
         about=record.about,
         facets={DEPARTURE: Statement.first(said.version, {"booking": record.ref.key})},
-        confirmed=record.confirmed,
+        confirmed=record.confirmed if record.confirmed.get("seat") else {},
         revision=1,
         cause=said.version.event_id,
     )

@@ -14,6 +14,7 @@ from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.ledger import erasing
 from adapter.ledger.database import Transaction
+from adapter.ledger.departures import leave
 from adapter.ledger.documents import file
 from adapter.ledger.outbox import Writer
 from adapter.ledger.rows import by_kind, by_ref, facet_values, intake_values, lock_records, read_record, settle_values
@@ -135,8 +136,7 @@ def _settle(
             updates[finding.ref] = settle_values(tx, claim.tenant, after)
     _update(tx, claim, updates, SETTLE_COLUMNS)
     insert_new(tx, records, [_whole(tx, claim.tenant, record) for _, record in sorted(first.items())], RECORD_KEY)
-    rows = [intake_values(tx, claim.tenant, departure) for _, departure in sorted(departures.items())]
-    upsert(tx, records, rows, RECORD_KEY, ("confirmed", "status", "revision"))
+    leave(tx, claim.tenant, departures.values())
     return settled
 
 

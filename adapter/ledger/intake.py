@@ -20,6 +20,7 @@ from adapter.domain.version import Merge, Rank
 from adapter.ledger.aliases import handed_over, survivors
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
+from adapter.ledger.departures import leave
 from adapter.ledger.removals import (
     Name,
     Standing,
@@ -270,7 +271,7 @@ def _to_survivor(batch: _Batch, before: Record | None, change: Change) -> Change
 def _take(batch: _Batch, change: Change, applied: Applied) -> None:
     batch.held[change.ref] = batch.changed[change.ref] = applied.record
     if applied.departure is not None:
-        batch.held[applied.departure.ref] = batch.changed[applied.departure.ref] = applied.departure
+        _leave(batch, applied.departure)
     if (survivor := alias_of(applied.record)) is not None:
         batch.merged[change.ref] = survivor
     if not applied.calls_for_a_look:
@@ -281,6 +282,14 @@ def _take(batch: _Batch, change: Change, applied: Applied) -> None:
         batch.touched.add(applied.left)
     if change.ripples:
         batch.rippling.add(change.ref)
+
+
+def _leave(batch: _Batch, departure: Record) -> None:
+    """Let a booking leave a home, perhaps not for the first time in this batch."""
+    earlier = batch.changed.get(departure.ref)
+    if earlier is not None and not departure.confirmed:
+        departure = replace(departure, confirmed=earlier.confirmed)
+    batch.held[departure.ref] = batch.changed[departure.ref] = departure
 
 
 def _line(tx: Transaction, tenant: str, who: str, what: str, ref: Ref, note: str) -> dict[str, object]:
@@ -302,10 +311,12 @@ def _write(tx: Transaction, batch: _Batch) -> None:
         heirs = settle_rivals(tx, batch.tenant, batch.stored, batch.changed)
         batch.touched |= {record.home for record in heirs if record.open}
         batch.rippling |= {record.ref for record in heirs}
-        known = [ref for ref in sorted(batch.changed) if ref in batch.stored or ref.kind == DEPARTURE]
-        new = sorted(batch.changed.keys() - set(known))
+        known = [ref for ref in sorted(batch.changed) if ref in batch.stored and ref.kind != DEPARTURE]
+        left = [batch.changed[ref] for ref in sorted(batch.changed) if ref.kind == DEPARTURE]
+        new = sorted(batch.changed.keys() - set(known) - {record.ref for record in left})
         known_rows = _rows(tx, batch.tenant, [*(batch.changed[ref] for ref in known), *heirs])
         upsert(tx, records, known_rows, RECORD_KEY, INTAKE_COLUMNS)
+        leave(tx, batch.tenant, left)
         insert_new(tx, records, _rows(tx, batch.tenant, [batch.changed[ref] for ref in new]), RECORD_KEY)
     write_removals(tx, batch.tenant, [batch.kept[name] for name in batch.rekept if name in batch.kept])
     drop_removals(tx, batch.tenant, batch.overtaken - batch.kept.keys())

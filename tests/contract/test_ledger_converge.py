@@ -132,6 +132,39 @@ def test_a_seat_taken_while_its_booking_moved_is_given_up(book: Book, ledger: Le
     assert (moved.ref, moved.confirmed, moved.open) == (booking("b1"), {}, True)
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one by one"])
+def test_a_seat_is_remembered_through_every_move(book: Book, ledger: Ledger, *, at_once: bool) -> None:
+    """A booking leaves its seat, comes back for a moment, and leaves again before anybody has looked."""
+    claim = claim_one(ledger)
+    record(ledger, claim, finding(booking("b1"), confirmed={"seat": True}))
+    release(ledger, claim)
+    moves = [said(f"e{n}", booked("b1", where), minute=n) for n, where in ((2, "b"), (3, "a"), (4, "b"))]
+    for batch in [moves] if at_once else [[move] for move in moves]:
+        store(ledger, *batch)
+    book.clock.advance(60)
+    left, back = (ledger.load(claim_of(ledger, sitting(key)))[0] for key in ("a", "b"))
+    [departure] = left.members
+    assert (departure.ref, departure.open, departure.confirmed) == (Ref(DEPARTURE, "b1@a"), True, {"seat": True})
+    assert {member.ref: member.confirmed for member in back.members} == {
+        booking("b1"): {},
+        Ref(DEPARTURE, "b1@b"): {},
+    }
+
+
+def test_a_departure_that_is_left_anew_is_not_settled_by_the_pass_before(book: Book, ledger: Ledger) -> None:
+    """The booking came back during the call, and left again: the pass has not seen that."""
+    record(ledger, claim_one(ledger), finding(booking("b1"), confirmed={"seat": True}))
+    store(ledger, said("e2", booked("b1", "b"), minute=2))
+    book.clock.advance(60)
+    claim = claim_of(ledger, sitting("a"))
+    aggregate, _ = ledger.load(claim)
+    store(ledger, said("e3", booked("b1", "a"), minute=3), said("e4", booked("b1", "b"), minute=4))
+    off = finding(Ref(DEPARTURE, "b1@a"), confirmed={})
+    ledger.record(claim, aggregate, [off], POLICY, LEASE)
+    [departure] = ledger.load(claim)[0].members
+    assert (departure.open, departure.confirmed) == (True, {})
+
+
 def test_a_departure_is_not_settled_by_older_news(book: Book, ledger: Ledger) -> None:
     """A finding that knew nothing of Cirrus changes nothing of a booking that has moved away."""
     claim = claim_one(ledger)

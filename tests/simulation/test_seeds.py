@@ -32,6 +32,9 @@ MENDED = {
     10904: "the same, with every process killed before the answer",
     11409: "a booking that had left and come back lapsed twice, which counted as told twice",
     18818: "two passes named one withdrawal by two of its repetitions, and a booking that lapsed with it twice",
+    21170: "a booking that moved there, back and there again forgot the seat it had left first",
+    23011: "an exam that was called off twice ended a booking twice, which counted as told twice",
+    30020: "the same, of a student who left twice",
 }
 """Seeds that once failed, and why."""
 

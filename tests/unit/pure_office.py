@@ -96,7 +96,7 @@ class Office:
         if not applied.calls_for_a_look:
             return
         if applied.departure is not None:
-            self.records[applied.departure.ref] = applied.departure
+            self._leave(applied.departure)
         if applied.record.open:
             self._touch(applied.record.home)
         if applied.left is not None:
@@ -104,6 +104,11 @@ class Office:
         if change.ripples:
             self._ripple(change.ref)
         self._wake([change.ref])
+
+    def _leave(self, departure: Record) -> None:
+        earlier = self.records.get(departure.ref)
+        known = departure.confirmed or (earlier.confirmed if earlier is not None else {})
+        self.records[departure.ref] = replace(departure, confirmed=known)
 
     def _touch(self, ref: Ref) -> None:
         self.due[ref] = min(self.now, self.due.get(ref, self.now))
