@@ -53,6 +53,19 @@ class Claim:
     unsure: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How an aggregate is given back: due in `due_in` seconds, else at `look_again`, else not at all.
+
+    `attempt` is how often the same work has been tried in vain. What has changed meanwhile is due after `linger`.
+    """
+
+    linger: timedelta
+    due_in: float | None = None
+    look_again: datetime | None = None
+    attempt: int = 0
+
+
 def touch(tx: Transaction, tenant: str, policy: Policy, touches: Iterable[Touch], *, held: Claim | None = None) -> None:
     """Make aggregates due, urgent ones at once and the rest after the linger.
 
@@ -179,9 +192,10 @@ def hold_lease(tx: Transaction, claim: Claim, lease: timedelta) -> None:
         raise _lost(claim)
 
 
-def release(tx: Transaction, claim: Claim, due_at: datetime | None, attempt: int, again_at: datetime) -> None:
-    """Give the aggregate back: due at `due_at`, or at `again_at` when something changed meanwhile."""
-    given = {"seen": claim.touched, "due": due_at, "again": again_at, "attempts": attempt}
+def release(tx: Transaction, claim: Claim, how: Release) -> None:
+    """Give the aggregate back, or raise `LeaseLost` and so undo the whole transaction."""
+    due_at = how.look_again if how.due_in is None else tx.now + timedelta(seconds=how.due_in)
+    given = {"seen": claim.touched, "due": due_at, "again": tx.now + how.linger, "attempts": how.attempt}
     if not _update(tx, claim, _GIVE_BACK, **given):
         raise _lost(claim)
 

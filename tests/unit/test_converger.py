@@ -16,6 +16,7 @@ from adapter.domain.records import Aggregate
 from adapter.domain.steps import Step
 from adapter.flow.converge import Converger
 from adapter.flow.leases import LEASE
+from adapter.ledger.work import Release
 from tests.services.processes import wait_until
 from tests.unit.flow_kit import HANDLER, PATIENCE, TENANT, Desk, Office, desk_at, office, read
 
@@ -124,7 +125,7 @@ def test_places_that_a_round_of_probes_does_not_use_are_given_back(
 ) -> None:
     """With less due than the ramp allows, the next round begins all the same."""
     for claim in desk.ledger.claim(TENANT, 9, LEASE):
-        desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=LEASE)
+        desk.ledger.release(claim, Release(LEASE))
     running = busy(desk)
     running.gate.halt("outage", 0.0)
     for size in (1, 2):
@@ -140,7 +141,7 @@ def test_places_that_a_round_of_probes_does_not_use_are_given_back(
 def test_a_probe_that_finds_nothing_due_may_be_repeated(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
     """The gate does not stay shut because there was no work to ask with."""
     for claim in desk.ledger.claim(TENANT, 100, LEASE):
-        desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=LEASE)
+        desk.ledger.release(claim, Release(LEASE))
     running = busy(desk)
     running.gate.halt("auth", 0.0)
     converger = closing(converging(running, 4))
