@@ -35,6 +35,7 @@ MENDED = {
     21170: "a booking that moved there, back and there again forgot the seat it had left first",
     23011: "an exam that was called off twice ended a booking twice, which counted as told twice",
     30020: "the same, of a student who left twice",
+    39618: "the same, with one departure under two event ids",
 }
 """Seeds that once failed, and why."""
 
