@@ -21,7 +21,7 @@ KEYS = {
     **{each.name: tuple(c.name for c in each.primary_key) for each in (messages, records, tasks, work)},
 }
 
-FREE: Row = {"lease_by": None, "lease_until": None, "due_at": None}
+FREE: Row = {"lease_by": None, "lease_until": None, "due_at": None, "unsure": False}
 """What is due in the real ledger is none of the dry run's business; only what its events touch becomes due."""
 
 

@@ -94,11 +94,19 @@ class Converger:
                 self._tenancy.gate.probe_over(unused)
         return claims
 
+    def _doubt(self, claim: Claim) -> None:
+        """Have Cirrus read once more: a call of ours may have come later than the look of who has the lease now."""
+        try:
+            self._passes.ledger.doubt(claim)
+        except LedgerError as error:
+            _log.warning("doubt_not_stored", kind=claim.ref.kind, error=str(error))
+
     def _work_on(self, claim: Claim, *, probe: bool) -> None:
         try:
             self._passes.run(claim, probe=probe)
         except LeaseLost as error:
             _log.warning("lease_lost", error=str(error))
+            self._doubt(claim)
         except LedgerError as error:
             _log.warning("converge_interrupted", error=str(error))
         except Exception:  # noqa: BLE001 - a pass that fails must not take its place in the pool with it

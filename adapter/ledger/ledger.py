@@ -141,6 +141,10 @@ class Ledger:
         with self._lock:
             self._held.discard(claim)
 
+    def doubt(self, claim: work.Claim) -> None:
+        """Have the aggregate of a lost claim read from Cirrus once more; see `work.doubt`."""
+        self._again("doubt", lambda tx: work.doubt(tx, claim))
+
     def renew_leases(self, lease: timedelta) -> int:
         """Prolong what this worker holds; see `work.renew_leases`."""
         with self._lock:

@@ -135,6 +135,7 @@ work = sa.Table(
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Column("touched", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("unsure", sa.Boolean, nullable=False),
     sa.Index(
         "work_due",
         "tenant",

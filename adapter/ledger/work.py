@@ -2,7 +2,8 @@
 
 A claim is a lease with a fence. Whoever lets a lease run out may still be in a call, so the next holder
 finds `unsure` set and reads Cirrus before sending anything; the former holder's fence no longer fits, so
-nothing it writes later is stored.
+nothing it writes later is stored. But Cirrus knows no fence: a call that was sent that late may arrive after the next
+holder has looked, so whoever finds its lease lost has Cirrus read once more.
 """
 
 from collections.abc import Iterable
@@ -90,6 +91,7 @@ def touch(tx: Transaction, tenant: str, policy: Policy, touches: Iterable[Touch]
                 "fence": 0,
                 "touched": 1,
                 "attempt": 0,
+                "unsure": False,
             }
         )
     upsert(tx, work, rows, ("tenant", "kind", "key"), ("deadline",), overrides=_AGAIN)
@@ -146,9 +148,8 @@ def claim_due(tx: Transaction, tenant: str, worker: str, limit: int, lease: time
     claims: list[Claim] = []
     for row in tx.connection.execute(_DUE, {"tenant": tenant, "now": tx.now, "limit": limit}).all():
         ref = Ref(row.kind, row.key)
-        claims.append(
-            Claim(tenant, ref, row.fence + 1, row.touched, row.attempt, row.deadline, unsure=row.lease_by is not None)
-        )
+        unsure = row.unsure or row.lease_by is not None
+        claims.append(Claim(tenant, ref, row.fence + 1, row.touched, row.attempt, row.deadline, unsure=unsure))
     if claims:
         keys = by_kind(claim.ref for claim in claims)
         given = {"of_tenant": tenant, "worker": worker, "until": tx.now + lease}
@@ -174,7 +175,9 @@ def _lease(kinds: tuple[str, ...]) -> sa.Update:
     return (
         work.update()
         .where(work.c.tenant == sa.bindparam("of_tenant"), by_ref(work.c.kind, work.c.key, kinds))
-        .values(lease_by=sa.bindparam("worker"), lease_until=sa.bindparam("until"), fence=work.c.fence + 1)
+        .values(
+            lease_by=sa.bindparam("worker"), lease_until=sa.bindparam("until"), fence=work.c.fence + 1, unsure=False
+        )
     )
 
 
@@ -200,6 +203,12 @@ def release(tx: Transaction, claim: Claim, how: Release) -> None:
         raise _lost(claim)
 
 
+def doubt(tx: Transaction, claim: Claim) -> None:
+    """Have the aggregate of a lost claim looked at once more, and Cirrus read first, whoever holds it now."""
+    named = {"of_tenant": claim.tenant, "of_kind": claim.ref.kind, "of_key": claim.ref.key}
+    tx.connection.execute(_DOUBT, {**named, "now": tx.now})
+
+
 def _lost(claim: Claim) -> LeaseLost:
     return LeaseLost(f"{claim.ref} was claimed by another worker")
 
@@ -210,10 +219,16 @@ def _update(tx: Transaction, claim: Claim, statement: sa.Update, **given: object
     return tx.connection.execute(statement, {**mine, **given}).rowcount
 
 
-_MINE = sa.and_(
+_THIS = sa.and_(
     work.c.tenant == sa.bindparam("of_tenant"),
     work.c.kind == sa.bindparam("of_kind"),
     work.c.key == sa.bindparam("of_key"),
+)
+
+_DOUBT = work.update().where(_THIS).values(unsure=True, due_at=sa.bindparam("now"), touched=work.c.touched + 1)
+
+_MINE = sa.and_(
+    _THIS,
     work.c.fence == sa.bindparam("of_fence"),
     work.c.lease_by.is_not(None),
 )

@@ -40,7 +40,7 @@ def test_migrating_again_changes_nothing(empty: Book) -> None:
     migrate(database)
     with database.transaction("test") as tx:
         tx.connection.execute(
-            sa.text("INSERT INTO work VALUES ('t', 'sitting', 's', NULL, '2026-01-01', NULL, NULL, 1, 1, 0)")
+            sa.text("INSERT INTO work VALUES ('t', 'sitting', 's', NULL, '2026-01-01', NULL, NULL, 1, 1, 0, FALSE)")
         )
     assert migrate(database) == needed()
     assert empty.rows("SELECT key FROM work") == [("s",)]

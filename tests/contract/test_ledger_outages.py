@@ -314,4 +314,4 @@ def test_what_is_observed_of_a_transaction(book: Book) -> None:
     assert seen == [("good", False), ("bad", True)]
 
 
-INSERT = "INSERT INTO work VALUES ('t', 'sitting', 's', NULL, '2026-01-01', NULL, NULL, 1, 1, 0)"
+INSERT = "INSERT INTO work VALUES ('t', 'sitting', 's', NULL, '2026-01-01', NULL, NULL, 1, 1, 0, FALSE)"

@@ -165,6 +165,31 @@ def test_the_former_holder_stores_nothing(book: Book, ledger: Ledger) -> None:
     assert book.status(booking("b1")) == "settled"
 
 
+@pytest.mark.parametrize("before", ["the next holder is done", "the next holder is at work"])
+def test_whoever_lost_the_lease_has_cirrus_read_once_more(book: Book, ledger: Ledger, before: str) -> None:
+    """A call may have arrived after the next holder had looked: one more look, and that is all."""
+    first = claim_one(ledger)
+    book.clock.advance(LEASE.total_seconds())
+    other = book.worker("w2")
+    second = claim_one(other)
+    if before == "the next holder is done":
+        release(other, second)
+        ledger.doubt(first)
+    else:
+        ledger.doubt(first)
+        assert ledger.claim(TENANT, 1, LEASE) == []
+        release(other, second)
+    book.clock.advance(60)
+    third = claim_one(ledger)
+    assert (third.ref, third.unsure) == (first.ref, True)
+    release(ledger, third)
+    book.clock.advance(60)
+    assert due(ledger) == []
+    store(ledger, said("e2", booked("b1", "a", attempt=2), minute=1))
+    book.clock.advance(60)
+    assert not claim_one(ledger).unsure
+
+
 def test_recording_after_giving_back_is_refused(ledger: Ledger) -> None:
     """A claim that was given back is nobody's."""
     claim = claim_one(ledger)

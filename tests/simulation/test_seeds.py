@@ -35,6 +35,8 @@ MENDED = {
     21170: "a booking that moved there, back and there again forgot the seat it had left first",
     23011: "an exam that was called off twice ended a booking twice, which counted as told twice",
     30020: "the same, of a student who left twice",
+    39618: "the same, with one departure under two event ids",
+    42638: "a call that was sent after its lease had run out arrived after the next holder had looked",
 }
 """Seeds that once failed, and why."""
 

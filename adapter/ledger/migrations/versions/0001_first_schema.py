@@ -193,6 +193,7 @@ def _work() -> None:
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("touched", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("unsure", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "kind", "key"),
     )
     op.create_index(
