@@ -158,7 +158,7 @@ class _OneConnection(BaseAdapter):
                 return _whole(answer)
         except _Lost:
             raise
-        except (OSError, HTTPException, ValueError):
+        except (OSError, HTTPException, ValueError, OverflowError):  # a chunk's length may be any number
             raise _Lost(Lost.NO_ANSWER) from None
 
     def _drop(self) -> None:

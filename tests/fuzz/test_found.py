@@ -86,6 +86,11 @@ FOUND: Mapping[str, tuple[str, bytes, str]] = {
         joined(json.dumps({**ENVIRON, f"{PREFIX}BROKER__BINDINGS": "[" * 5_000}).encode(), b""),
         "refused",
     ),
+    "a chunk of less than nothing": (
+        "transport",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-" + b"f" * 40 + b"\r\n",
+        "no-answer",
+    ),
     "a path that ends in a dot": ("ids", joined(b'{"publish_schedule": "/schedule/."}', b"S-1"), "sent"),
 }
 
