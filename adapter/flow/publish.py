@@ -14,7 +14,7 @@ from adapter.ledger.ledger import Ledger
 from adapter.ledger.outbox import Pending
 from adapter.observe.metrics import Metrics
 
-BATCH = 500
+BATCH = 100
 LEASE = timedelta(seconds=60)
 """Longer than a batch may take to be confirmed."""
 
