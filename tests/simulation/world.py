@@ -40,6 +40,9 @@ CALM = 120.0
 PATIENCE = 3600.0
 """Seconds of the simulation within which everything must have come to rest."""
 
+URGENT = 0.2
+"""Part of the events that come by the urgent queue, whatever they say."""
+
 RESTART = 0.5
 GUEST = "Sguest"
 """A candidate whom only the exam office knows."""
@@ -97,7 +100,7 @@ class World:
         self.broker = Broker(
             self.scheduler,
             Fate(Random(f"broker {self.choices.seed}"), self.faults),
-            self._settings.broker.topology().dead_letter_exchange,
+            self._settings.broker.topology(),
             self._check_ack,
             self.choices.broker,
         )
@@ -132,8 +135,8 @@ class World:
     def _host(self, process: Process, points: Points, chance: Random, ledger: Any) -> Host:
         scheduler = self.scheduler
 
-        def consumer(_url: str, _queue: str, *, prefetch: int, on_state: Callable[[bool], None], **_rest: Any) -> Any:
-            return Port("broker", ConsumerEnd(self.broker, process, prefetch, on_state), points)
+        def consumer(_url: str, queue: str, *, prefetch: int, on_state: Callable[[bool], None], **_rest: Any) -> Any:
+            return Port("broker", ConsumerEnd(self.broker, process, queue, prefetch, on_state), points)
 
         def publisher(_url: str, *, on_state: Callable[[bool], None], **_rest: Any) -> Any:
             return Port("broker", PublisherEnd(self.broker, on_state), points)
@@ -225,12 +228,13 @@ class World:
         in_order = self.choices.guard is not None
         said = arrivals(chance, self.day, repeats=self.choices.repeats, poison=self.choices.poison, in_order=in_order)
         moments = [chance.uniform(0, self.choices.spread) for _ in said]
+        lane = Random(f"lanes {self.choices.seed}")
         for arrival, moment in zip(said, sorted(moments) if in_order else moments, strict=True):
             self.said.add(arrival.id)
             self.unsaid += 1
             message = Message(
                 id=arrival.id,
-                exchange="sis.events",
+                exchange="sis.urgent" if lane.random() < URGENT and not in_order else "sis.events",
                 routing_key="uni.example.event",
                 body=arrival.body,
                 headers={},

@@ -60,7 +60,7 @@ class Reception:
     """What the host takes for the present moment; the ledger's is `NOW`."""
     brake: BrakeRules = field(default_factory=BrakeRules)
 
-    def intake(self, size: int = 100) -> Intake:
+    def intake(self, size: int = 100, name: str = "intake") -> Intake:
         """Return the intake."""
         metrics = announced(Metrics(self.registry))
         return Intake(
@@ -68,6 +68,7 @@ class Reception:
             self.printer,  # type: ignore[arg-type]
             self.desk.ledger,
             Reader([HANDLER], MAPPINGS, timedelta(minutes=5)),
+            name=name,
             topology=self.topology,
             policies={TENANT: POLICY},
             batching=Batching(size, 0.0),
@@ -97,9 +98,9 @@ class Reception:
         labels = {"event_type": event_type, "tenant": tenant, "outcome": outcome}
         return self.registry.get_sample_value("cirrus_adapter_messages_handled_total", labels)
 
-    def paused_by(self, reason: str) -> float | None:
+    def paused_by(self, reason: str, loop: str = "intake") -> float | None:
         """Return the gauge of the brake."""
-        return self.registry.get_sample_value("cirrus_adapter_intake_paused", {"reason": reason})
+        return self.registry.get_sample_value("cirrus_adapter_intake_paused", {"loop": loop, "reason": reason})
 
     def _beat(self) -> float:
         self.beats.append(None)
