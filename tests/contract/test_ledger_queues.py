@@ -24,11 +24,12 @@ from tests.contract.ledger_kit import LEASE, NOW, TENANT, book_at
 
 pytestmark = pytest.mark.timeout(300)
 
+HISTORY = 20_000
 MANY = 100_000
 SEASON = 2_000
 """Sittings with a later look, whose exams are sooner than those of all that is due."""
 
-PAGES = 50
+PAGES = 200
 """Of the database that may be looked at beside those of what is claimed; each table here has thousands."""
 
 PLACES = 64
@@ -53,8 +54,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     with book_at(f"sqlite:///{tmp_path / 'ledger.db'}" if sqlite else request.getfixturevalue("postgres_url")) as book:
         lent = book.database(timeout=LONG)
         if request.param.endswith("statistics"):
-            insert(lent, INTO_WORK, "old", MANY, -timedelta(days=30))
-            insert(lent, INTO_OUTBOX, "old", MANY, -timedelta(days=30), **EVENT)
+            insert(lent, INTO_WORK, "old", HISTORY, -timedelta(days=30))
+            insert(lent, INTO_OUTBOX, "old", HISTORY, -timedelta(days=30), **EVENT)
             with lent.transaction("test") as tx:
                 tx.connection.exec_driver_sql("UPDATE work SET due_at = NULL")
                 tx.connection.exec_driver_sql("UPDATE outbox SET published_at = created_at")

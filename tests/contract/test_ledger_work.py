@@ -87,7 +87,7 @@ def test_a_deadline_long_past_is_forgotten(book: Book) -> None:
 
 
 def test_a_deadline_that_the_next_look_makes_stale_is_forgotten(book: Book) -> None:
-    """A look for results days after the exam does not go before what is urgent then; a try again soon keeps its turn."""
+    """A look for results days after the exam does not go before what is urgent then; a try soon keeps its turn."""
     ledger = book.worker()
     store(ledger, *(said(f"e {key}", scheduled(key, start=NOW + timedelta(hours=2))) for key in ("over", "tried")))
     book.clock.advance(3600)

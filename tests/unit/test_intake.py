@@ -305,6 +305,20 @@ def test_a_flood_of_one_failure_is_left_in_the_queue(reception: Reception) -> No
     )
 
 
+def test_each_queue_has_a_brake_of_its_own(reception: Reception) -> None:
+    """What comes by one queue and is bad does not stop what comes by the other; the gauge tells which is paused."""
+    reception.brake = BrakeRules(fewest=20, pause=60)
+    ordinary, urgent = (reception.intake(name=name) for name in ("intake", "urgent"))
+    reception.give(*(delivery(event(n, data={})) for n in range(1, 21)))
+    ordinary.turn()
+    reception.give(delivery(event(21)))
+    urgent.turn()
+    assert reception.stored() == ["e21"]
+    assert (urgent.paused, reception.paused_by("bad-data", "urgent")) == (None, 0)
+    assert reception.paused_by("bad-data") == 1
+    assert ordinary.paused is not None
+
+
 def test_a_paused_intake_takes_nothing_and_then_a_few(reception: Reception) -> None:
     """The loop goes on turning and the connection for dead letters is kept; a good probe ends the pause."""
     reception.brake = BrakeRules(fewest=20, pause=60)

@@ -50,11 +50,12 @@ def events_page() -> str:
 
 def _urgent(names: BrokerSettings) -> str:
     return (
-        f"Events go to the exchange `{names.events_exchange}`. What cannot wait behind a backlog, such as a booking for "
-        f"an exam that begins within the hour, may go to `{names.urgent_exchange}` instead, with the same routing key: "
-        "its queue is read beside the other one. Send the event of the exam along, in case that waits in the backlog "
-        "itself. By which exchange an event comes changes nothing but how soon it is read: of two events about an "
-        "object the newer one counts, whichever comes first. Only a few events are urgent, or all of them wait again.\n"
+        f"Events go to the exchange `{names.events_exchange}`. What cannot wait behind a backlog, such as a booking "
+        f"for an exam that begins within the hour, may go to `{names.urgent_exchange}` instead, with the same routing "
+        "key: its queue is read beside the other one. Send the event of the exam along, in case that waits in the "
+        "backlog itself. By which exchange an event comes changes nothing but how soon it is read: of two events about "
+        "an object the newer one counts, whichever comes first. Keep it for the few, or they wait there for each "
+        "other.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The index of what was published holds no more what waits: SQLite would rather sort all of that than go by its order."""
+"""The index of what was published holds nothing that waits: SQLite would take all of that from it, and sort it."""
 
 import sqlalchemy as sa
 from alembic import op
