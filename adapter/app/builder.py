@@ -14,7 +14,7 @@ from adapter import __version__
 from adapter.app.host import Host
 from adapter.app.ledger import retention
 from adapter.app.webhook import webhook_server
-from adapter.broker import Publisher, can_weed, weed
+from adapter.broker import Consumer, Publisher, can_weed, weed
 from adapter.cirrus.client import CirrusClient
 from adapter.domain.handler import Handler
 from adapter.domain.policy import Policy
@@ -98,9 +98,6 @@ class Builder:
         )
         converging = (*(self._loop("converge", c.turn, stops.converge) for c in convergers), self._erasures(relay))
         webhook = self._webhook()
-        checks = {"ledger": self._ledger_problem, "broker": partial(self._broker_problem, intakes)}
-        if webhook is not None:
-            checks["webhook"] = webhook.problem
         return Wiring(
             ledger=self._ledger,
             intakes=tuple(intakes.values()),
@@ -108,7 +105,7 @@ class Builder:
             relay=relay,
             platforms=tuple(clients.values()),
             webhook=webhook,
-            ops=self._ops(checks, notes={name: partial(_paused, intake) for name, intake in intakes.items()}),
+            ops=self._ops_of(intakes, webhook),
             loops=(
                 (stops.intake, taking),
                 (stops.converge, converging),
@@ -186,19 +183,9 @@ class Builder:
     def _intake(self, name: str, queue: str, nudge: Callable[[], None]) -> Intake:
         broker = self._settings.broker
         tenants = self._settings.tenants.values()
-        consumer = self._host.consumer(
-            self._settings.broker.read_url(),
-            queue,
-            prefetch=broker.prefetch,
-            heartbeat=broker.heartbeat_s,
-            jitter=self._host.chance,
-            on_state=self._on_connection(name),
-            stop=self._stops.intake,
-            on_watchdog=self._metrics.consumer_watchdog.inc,
-        )
         rules = self._settings.intake
         return Intake(
-            consumer,
+            self._consumer(name, queue),
             self._publisher(_unobserved),
             self._ledger,
             Reader(
@@ -223,6 +210,19 @@ class Builder:
                 pause=rules.brake_pause_s,
                 longest=rules.brake_longest_s,
             ),
+        )
+
+    def _consumer(self, name: str, queue: str) -> Consumer:
+        broker = self._settings.broker
+        return self._host.consumer(
+            broker.read_url(),
+            queue,
+            prefetch=broker.prefetch,
+            heartbeat=broker.heartbeat_s,
+            jitter=self._host.chance,
+            on_state=self._on_connection(name),
+            stop=self._stops.intake,
+            on_watchdog=self._metrics.consumer_watchdog.inc,
         )
 
     def _converger(self, tenant: TenantSettings, client: CirrusClient, relay: Relay) -> Converger:
@@ -302,6 +302,15 @@ class Builder:
             notes=notes,
             stall_after=observe.stall_after_s,
         )
+
+    def _ops_of(self, intakes: Mapping[str, Intake], webhook: WebhookServer | None) -> OpsServer:
+        checks: dict[str, Callable[[], str | None]] = {
+            "ledger": self._ledger_problem,
+            "broker": partial(self._broker_problem, intakes),
+        }
+        if webhook is not None:
+            checks["webhook"] = webhook.problem
+        return self._ops(checks, notes={name: partial(_paused, intake) for name, intake in intakes.items()})
 
     def _ledger_problem(self) -> str | None:
         try:

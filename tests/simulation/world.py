@@ -24,7 +24,7 @@ from tests.scenarios.sis import candidate
 from tests.simulation.broker import Broker, BrokerTrouble, ConsumerEnd, PublisherEnd
 from tests.simulation.choices import TROUBLED, Choices, Guarded
 from tests.simulation.cirrus import Cirrus, CirrusTrouble, PlatformEnd
-from tests.simulation.day import SPOILT, Day, arrivals, draw_day
+from tests.simulation.day import SPOILT, Day, arrivals, draw_day, exchange_of
 from tests.simulation.fate import Fate
 from tests.simulation.ledger import CutDatabase, LedgerTrouble, Store, fresh_store
 from tests.simulation.ports import Points, Port
@@ -39,9 +39,6 @@ CALM = 120.0
 
 PATIENCE = 3600.0
 """Seconds of the simulation within which everything must have come to rest."""
-
-URGENT = 0.2
-"""Part of the events that come by the urgent queue, whatever they say."""
 
 RESTART = 0.5
 GUEST = "Sguest"
@@ -217,8 +214,7 @@ class World:
     def heal(self) -> None:
         """End all troubles."""
         self.healed_at = 0.0
-        self.broker.trouble = BrokerTrouble()
-        self.cirrus.trouble = CirrusTrouble()
+        self.broker.trouble, self.cirrus.trouble = BrokerTrouble(), CirrusTrouble()
         for worker in self.workers:
             worker.end.trouble = LedgerTrouble()
 
@@ -228,13 +224,12 @@ class World:
         in_order = self.choices.guard is not None
         said = arrivals(chance, self.day, repeats=self.choices.repeats, poison=self.choices.poison, in_order=in_order)
         moments = [chance.uniform(0, self.choices.spread) for _ in said]
-        lane = Random(f"lanes {self.choices.seed}")
         for arrival, moment in zip(said, sorted(moments) if in_order else moments, strict=True):
             self.said.add(arrival.id)
             self.unsaid += 1
             message = Message(
                 id=arrival.id,
-                exchange="sis.urgent" if lane.random() < URGENT and not in_order else "sis.events",
+                exchange="sis.events" if in_order else exchange_of(f"{self.choices.seed} {arrival.id}"),
                 routing_key="uni.example.event",
                 body=arrival.body,
                 headers={},

@@ -60,9 +60,12 @@ class Reception:
     """What the host takes for the present moment; the ledger's is `NOW`."""
     brake: BrakeRules = field(default_factory=BrakeRules)
 
+    def __post_init__(self) -> None:
+        """Announce the labels."""
+        self.metrics = announced(Metrics(self.registry))
+
     def intake(self, size: int = 100, name: str = "intake") -> Intake:
         """Return the intake."""
-        metrics = announced(Metrics(self.registry))
         return Intake(
             self.deliverer,  # type: ignore[arg-type]
             self.printer,  # type: ignore[arg-type]
@@ -72,8 +75,8 @@ class Reception:
             topology=self.topology,
             policies={TENANT: POLICY},
             batching=Batching(size, 0.0),
-            metrics=metrics,
-            heartbeats=Heartbeats((), metrics, lambda: NOW, self._beat),
+            metrics=self.metrics,
+            heartbeats=Heartbeats((), self.metrics, lambda: NOW, self._beat),
             clock=lambda: self.host,
             nudge=lambda: self.nudges.append(None),
             stop=self.stop,
