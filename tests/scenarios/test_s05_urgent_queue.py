@@ -46,11 +46,11 @@ def test_an_urgent_booking_overtakes_what_nobody_has_read(begin: Begin, monkeypa
     assert world.stored() == {event["id"] for event in urgent}
     assert world.unread(INTAKE) == BACKLOG + 1
     assert world.metric("message_age_seconds_count", loop="urgent") == len(urgent)
-    start = world.schedules()["next"]["schedule"]
+    start = world.schedules()["next"]["start"]
     READ.set()
     world.settle()
     assert world.metric("messages_handled_total", outcome="superseded") == 1
-    assert world.schedules()["next"]["schedule"] == start
+    assert world.schedules()["next"]["start"] == start
     assert world.seats("next") == {candidate("q1")}
     assert world.types()["candidate.confirmed"] == BACKLOG + 1
 
