@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from adapter.domain.applying import answered, depart, overtaken, renamed, settle
 from adapter.domain.findings import Continues, Dismissed, Erases, Finding, Handed, Settled, Task, Waits
+from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.ledger import erasing
 from adapter.ledger.database import Transaction
 from adapter.ledger.departures import leave
 from adapter.ledger.documents import file
-from adapter.ledger.outbox import Writer
+from adapter.ledger.outbox import Writer, hurry
 from adapter.ledger.rows import by_kind, by_ref, facet_values, intake_values, lock_records, read_record, settle_values
 from adapter.ledger.schema import DUE, KNOWN, SETTLED, journal, records, tasks
 from adapter.ledger.texts import close_note, task_values
@@ -74,7 +75,7 @@ def record_findings(
     others = told - {finding.ref for finding in findings}
     _keep_names(tx, claim, [current[ref].record for ref in sorted(others) if current.get(ref) != locked.get(ref)])
     _demand(tx, claim, demanded)
-    writer.write(tx, claim.tenant, [outcome for f in findings for outcome in f.outcomes], claim.deadline)
+    _tell(tx, claim, [outcome for f in findings for outcome in f.outcomes], writer, policy)
     file(tx, claim.tenant, findings)
     _close_tasks(tx, claim, findings)
     _raise_tasks(tx, claim, _still_asked(findings))
@@ -90,6 +91,12 @@ def record_findings(
     else:
         hold_lease(tx, claim, then)
     return Recorded(tuple(settled))
+
+
+def _tell(tx: Transaction, claim: Claim, outcomes: Sequence[Outcome], writer: Writer, policy: Policy) -> None:
+    writer.write(tx, claim.tenant, outcomes, claim.deadline)
+    if outcomes and policy.is_urgent(tx.now, claim.deadline):
+        hurry(tx, claim.tenant, [outcome.subject for outcome in outcomes], claim.deadline)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,9 +129,11 @@ class Ledger:
         """Return the holds with what they hold."""
         return self._again("holds", lambda tx: holds.listed(tx, closed=closed))
 
-    def claim(self, tenant: str, limit: int, lease: timedelta) -> list[work.Claim]:
+    def claim(
+        self, tenant: str, limit: int, lease: timedelta, reserve: work.Reserve = work.NO_RESERVE
+    ) -> list[work.Claim]:
         """Take due work; see `work.claim_due`. Each claim is held until `let_go`."""
-        claims = self._again("claim", lambda tx: work.claim_due(tx, tenant, self._worker, limit, lease))
+        claims = self._again("claim", lambda tx: work.claim_due(tx, tenant, self._worker, limit, lease, reserve))
         with self._lock:
             self._held.update(claims)
         return claims

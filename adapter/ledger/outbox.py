@@ -60,11 +60,30 @@ class Writer:
         insert_if_absent(tx, outbox, list(rows.values()), ("id",))
 
 
+def hurry(tx: Transaction, tenant: str, subjects: Iterable[str], deadline: datetime) -> None:
+    """Let what still waits to be told of these objects leave by `deadline`, too: what is urgent leaves behind it."""
+    given = {"of_tenant": tenant, "subjects": sorted(set(subjects)), "sooner": deadline}
+    tx.connection.execute(_HURRY, given)
+
+
+_HURRY = (
+    outbox.update()
+    .where(
+        outbox.c.tenant == sa.bindparam("of_tenant"),
+        among(outbox.c.subject, "subjects"),
+        outbox.c.published_at.is_(None),
+        outbox.c.deadline > sa.bindparam("sooner"),
+    )
+    .values(deadline=sa.bindparam("sooner"))
+)
+
+
 def claim_pending(tx: Transaction, limit: int, lease: timedelta) -> list[Pending]:
     """Take up to `limit` events, the most urgent first, and of each object only the oldest.
 
     So the events of one object leave in the order of its versions, whoever publishes them.
     """
+    tx.sort_nothing()
     rows = tx.connection.execute(_NEXT, {"now": tx.now, "limit": limit}).all()
     if rows:
         tx.connection.execute(_LEASE, {"seqs": [row.seq for row in rows], "until": tx.now + lease})
