@@ -19,10 +19,9 @@ import psycopg
 from sqlalchemy import make_url
 
 from tests.benchmarks.season import TENANT
-from tests.benchmarks.stage import PATIENCE, PROGRAM, Place, answers, wait_for_end
+from tests.benchmarks.stage import PATIENCE, PROGRAM, Place, answers
 from tests.services.processes import free_port
 
-NOTICES = 6_000
 CLIENTS = 16
 PACE = 300.0
 PACED_SECONDS = 5.0
@@ -52,11 +51,11 @@ class NoticeRates:
     problems: tuple[str, ...]
 
 
-def measure_notices(place: Place, notices: int = NOTICES, clients: int = CLIENTS) -> NoticeRates:
+def measure_notices(place: Place, notices: int, clients: int = CLIENTS) -> NoticeRates:
     """Start the receiver on an empty database and send it distinct notices over connections that are kept."""
     port, ops = free_port(), free_port()
     config = _configure(place, port, ops)
-    wait_for_end(place.start("migrate", PROGRAM, "ledger", "migrate", "--config", config))
+    place.finish("migrate", PROGRAM, "ledger", "migrate", "--config", config)
     receiver = place.start("webhook", PROGRAM, "webhook", "--config", config)
     receiver.wait_ready(lambda: answers(ops, "/readyz"), patience=PATIENCE)
     numbers = count()

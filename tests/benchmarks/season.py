@@ -24,6 +24,11 @@ class Season:
     seats: frozenset[tuple[str, str]]
     associations: frozenset[str]
 
+    @property
+    def events(self) -> tuple[bytes, ...]:
+        """All events in the order of their publication."""
+        return (*self.exams, *self.bookings)
+
     def least_calls(self, batch: int) -> int:
         """Return the fewest calls that can seat everybody, `batch` candidates in each."""
         sizes: dict[str, int] = {}
