@@ -7,10 +7,13 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any, LiteralString
 
 import kombu
 import psutil
+import psycopg
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import make_url
 
 from adapter.cirrus.sandbox import SandboxControl
 from adapter.cirrus.sandbox.options import API_BASE
@@ -50,6 +53,13 @@ class Place:
         process = self.start(name, *command)
         wait_until(lambda: not process.alive(), patience=PATIENCE, what=name)
         assert process.code == 0, f"{name} ended with {process.code}"
+
+
+    def query(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the ledger's database."""
+        plain = make_url(self.postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(plain) as connection:
+            return connection.execute(sql, values).fetchall()
 
 
 OpenPlace = Callable[[], AbstractContextManager[Place]]
