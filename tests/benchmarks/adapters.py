@@ -11,6 +11,7 @@ import orjson
 import handlers
 from adapter.broker import Consumer
 from tests.benchmarks.choices import Choices
+from tests.benchmarks.season import TENANT
 from tests.benchmarks.stage import (
     PATIENCE,
     PROGRAM,
@@ -23,7 +24,6 @@ from tests.benchmarks.stage import (
     read_metrics,
     usage,
 )
-from tests.benchmarks.season import TENANT
 from tests.services.processes import ServerProcess, free_port, wait_until
 
 CONFIRMED = "cirrus.booking.confirmed.v1"

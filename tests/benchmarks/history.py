@@ -1,6 +1,6 @@
 """Former seasons, straight into the ledger's tables: what a tenant has after years, without waiting for them."""
 
-from typing import Any
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -12,33 +12,37 @@ BOOKINGS_PER_STUDENT = 4
 LETTERS = 400
 """Length of what was said of each object, about as long as what a season says."""
 
+Name = sa.ColumnElement[str]
+Value = sa.ColumnElement[str] | sa.ColumnElement[datetime] | str | int | bool
+Values = dict[str, Value]
+
 NUMBER = sa.column("number", sa.Integer)
 TEXT = sa.literal("x" * LETTERS)
-PAST = sa.func.now() - sa.cast(sa.literal("90 days"), sa.Interval)
+PAST: sa.ColumnElement[datetime] = sa.func.now() - sa.text("interval '90 days'")
 
 
 def fill(postgres_url: str, bookings: int) -> int:
     """Write the rows of so many settled bookings, their sittings and candidates; return how many rows that are."""
-    engine = sa.create_engine(postgres_url)
     sittings, students = bookings // BOOKINGS_PER_SITTING, bookings // BOOKINGS_PER_STUDENT
-    sitting, student = _name("sitting", NUMBER / BOOKINGS_PER_SITTING), _name("student", NUMBER / BOOKINGS_PER_STUDENT)
+    booked = _booking(
+        _name("sitting", NUMBER // BOOKINGS_PER_SITTING),
+        _name("candidate", NUMBER // BOOKINGS_PER_STUDENT),
+    )
+    engine = sa.create_engine(postgres_url)
     with engine.begin() as connection:
-        rows = (
-            _write(connection, records, sittings, **_record("sitting", _name("sitting")))
-            + _write(connection, records, students, **_record("candidate", _name("student")))
-            + _write(
-                connection,
-                records,
-                bookings,
-                **_record("booking", _name("booking"), home=("sitting", sitting), about=("candidate", student)),
+        rows = sum(
+            (
+                _write(connection, records, sittings, _record("sitting", "sitting", _name("sitting"))),
+                _write(connection, records, students, _record("candidate", "candidate", _name("candidate"))),
+                _write(connection, records, bookings, booked),
+                _write(connection, work, sittings, _work("sitting")),
+                _write(connection, work, students, _work("candidate")),
+                _write(connection, messages, bookings, _message()),
+                _write(connection, outbox, bookings, _outcome("cirrus.booking.confirmed.v1")),
+                _write(connection, outbox, bookings, _outcome("cirrus.launch-link.issued.v1")),
+                _write(connection, journal, bookings, _entry("said")),
+                _write(connection, journal, bookings, _entry("confirmed")),
             )
-            + _write(connection, work, sittings, **_work("sitting", _name("sitting")))
-            + _write(connection, work, students, **_work("candidate", _name("student")))
-            + _write(connection, messages, bookings, **_message())
-            + _write(connection, outbox, bookings, **_outcome("cirrus.booking.confirmed.v1"))
-            + _write(connection, outbox, bookings, **_outcome("cirrus.launch-link.issued.v1"))
-            + _write(connection, journal, bookings, **_entry("said"))
-            + _write(connection, journal, bookings, **_entry("confirmed"))
         )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
@@ -46,7 +50,7 @@ def fill(postgres_url: str, bookings: int) -> int:
     return rows
 
 
-def _write(connection: sa.Connection, table: sa.Table, rows: int, **values: Any) -> int:
+def _write(connection: sa.Connection, table: sa.Table, rows: int, values: Values) -> int:
     """Insert one row for each number from 0 on; the values may be expressions of `NUMBER`."""
     numbers = sa.func.generate_series(0, rows - 1).table_valued("number")
     columns = {name: sa.cast(value, table.c[name].type) for name, value in values.items()}
@@ -54,20 +58,18 @@ def _write(connection: sa.Connection, table: sa.Table, rows: int, **values: Any)
     return connection.execute(table.insert().from_select(list(columns), query)).rowcount
 
 
-def _name(word: str, number: "sa.ColumnElement[int]" = NUMBER) -> "sa.ColumnElement[str]":
+def _name(word: str, number: sa.ColumnElement[int] = NUMBER) -> Name:
     return sa.literal(f"former-{word}-") + sa.cast(number, sa.Text)
 
 
-def _record(kind: str, key: Any, home: Any = None, about: Any = (None, None)) -> dict[str, Any]:
-    home_kind, home_key = home or (kind, key)
+def _record(kind: str, home_kind: str, home: Name) -> Values:
+    key = _name(kind)
     return {
         "tenant": TENANT,
         "kind": kind,
         "key": key,
         "home_kind": home_kind,
-        "home_key": home_key,
-        "about_kind": about[0],
-        "about_key": about[1],
+        "home_key": home,
         "external_id": key,
         "facets": TEXT,
         "confirmed": TEXT,
@@ -78,11 +80,15 @@ def _record(kind: str, key: Any, home: Any = None, about: Any = (None, None)) ->
     }
 
 
-def _work(kind: str, key: Any) -> dict[str, Any]:
+def _booking(sitting: Name, student: Name) -> Values:
+    return {**_record("booking", "sitting", sitting), "about_kind": "candidate", "about_key": student}
+
+
+def _work(kind: str) -> Values:
     return {
         "tenant": TENANT,
         "kind": kind,
-        "key": key,
+        "key": _name(kind),
         "deadline": PAST,
         "fence": 1,
         "touched": 1,
@@ -90,7 +96,7 @@ def _work(kind: str, key: Any) -> dict[str, Any]:
     }
 
 
-def _message() -> dict[str, Any]:
+def _message() -> Values:
     return {
         "tenant": TENANT,
         "source": "https://sis.uni.example/events",
@@ -104,7 +110,7 @@ def _message() -> dict[str, Any]:
     }
 
 
-def _outcome(kind: str) -> dict[str, Any]:
+def _outcome(kind: str) -> Values:
     return {
         "id": _name(kind),
         "tenant": TENANT,
@@ -118,7 +124,7 @@ def _outcome(kind: str) -> dict[str, Any]:
     }
 
 
-def _entry(what: str) -> dict[str, Any]:
+def _entry(what: str) -> Values:
     return {
         "at": PAST,
         "tenant": TENANT,

@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import quantiles
 
 import orjson
-import psycopg
 
 from tests.benchmarks.season import TENANT
 from tests.benchmarks.stage import PATIENCE, PROGRAM, Place, answers

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
+from tests.benchmarks.contestants import Run
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -24,6 +26,7 @@ class Measured:
 
     rows: tuple[Row, ...]
     problems: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -73,7 +73,9 @@ def make_season(bookings: int, sittings: int, *, seed: int, now: datetime) -> Se
         (number // each, sitting) for number, sitting in zip(range(bookings), cycle(range(sittings)), strict=False)
     ]
     exams = [_scheduled(sitting, now, _some_morning(now, chance)) for sitting in range(sittings)]
-    booked = [_booked(student, sitting, now - timedelta(seconds=chance.randint(60, 3600))) for student, sitting in pairs]
+    booked = [
+        _booked(student, sitting, now - timedelta(seconds=chance.randint(60, 3600))) for student, sitting in pairs
+    ]
     chance.shuffle(exams)
     chance.shuffle(booked)
     return Season(

@@ -54,7 +54,6 @@ class Place:
         wait_until(lambda: not process.alive(), patience=PATIENCE, what=name)
         assert process.code == 0, f"{name} ended with {process.code}"
 
-
     def query(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """Ask the ledger's database."""
         plain = make_url(self.postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -32,7 +32,9 @@ def measure(bench: Bench) -> Measured:
     return Measured(
         (
             at_most("growth: ledger time per booking", many.booking / few.booking, FLAT, ".2f", f"{booking}; {sizes}"),
-            at_most("growth: claim time", many.claim / few.claim, FLAT, ".2f", f"{few.claim:.2f} and {many.claim:.2f} ms"),
+            at_most(
+                "growth: claim time", many.claim / few.claim, FLAT, ".2f", f"{few.claim:.2f} and {many.claim:.2f} ms"
+            ),
         )
     )
 

@@ -31,12 +31,17 @@ def measure(bench: Bench) -> Measured:
                 runs[name].append(contestant(place, season, choices))
     every = [run for of_one in runs.values() for run in of_one]
     return Measured(
-        rows=(*_speed(season, runs), _calls(season, runs, choices.batch_size), *_cost(season, runs), _alone(sandbox, runs)),
+        rows=(
+            *_speed(season, runs),
+            _calls(season, runs, choices.batch_size),
+            *_cost(season, runs),
+            _alone(sandbox, runs),
+        ),
         problems=tuple(f"{run.name}: {problem}" for run in every for problem in run.problems),
+        runs=tuple(every),
         details={
             "least_calls": season.least_calls(choices.batch_size),
             "sandbox": asdict(sandbox),
-            "runs": [asdict(run) for run in every],
         },
     )
 
@@ -54,7 +59,9 @@ def _speed(season: Season, runs: Runs) -> tuple[Row, ...]:
             ".1f",
             f"{FULL_SECONDS:g} s for {FULL_BOOKINGS:,}; the linger counts",
         ),
-        at_least("season: times FastStream + httpx", rates["adapter"] / rates["faststream"], 3, ".2f", f"a second: {said}"),
+        at_least(
+            "season: times FastStream + httpx", rates["adapter"] / rates["faststream"], 3, ".2f", f"a second: {said}"
+        ),
         at_least("season: times plain kombu + requests", rates["adapter"] / rates["plain"], 2, ".2f"),
         Row(
             "season: times Celery with threads",
@@ -94,7 +101,7 @@ def _alone(sandbox: Capacity, runs: Runs) -> Row:
         sandbox.calls_per_second / asked,
         2,
         ".1f",
-        f"{sandbox.calls_per_second:,.0f} calls/s of one candidate, {sandbox.seats_per_second:,.0f} candidates/s in full",
+        f"{sandbox.calls_per_second:,.0f} calls/s with one candidate, {sandbox.seats_per_second:,.0f} candidates/s",
     )
 
 

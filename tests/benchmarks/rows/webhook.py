@@ -16,9 +16,11 @@ def measure(bench: Bench) -> Measured:
     half = f"half of them in {rates.paced_p50_ms:.1f} ms; at full throttle {rates.p50_ms:.1f} and {rates.p99_ms:.0f} ms"
     return Measured(
         (
-            at_least("webhook: notices/s, each durable", rates.per_second, 300, ",.0f", f"{rates.clients} clients, sealed"),
+            at_least(
+                "webhook: notices/s, each durable", rates.per_second, 300, ",.0f", f"{rates.clients} clients, sealed"
+            ),
             at_most(f"webhook: ms to answer 99 % at {pace}", rates.paced_p99_ms, 100, ".0f", half),
         ),
         tuple(f"webhook: {problem}" for problem in rates.problems),
-        asdict(rates),
+        details=asdict(rates),
     )

@@ -52,7 +52,7 @@ def _share(bench: Bench, season: Season, count: int) -> _Shared:
 
 
 def _read(stage: Adapter, season: Season, curve: tuple[tuple[float, int, int], ...]) -> _Shared:
-    """Leave out the linger and the intake, which no worker makes shorter: the first seat was given by the first call."""
+    """Leave out the linger, which no worker makes shorter: the first seat was given by the first call."""
     first = next(seconds for seconds, seated, _ in curve if seated)
     last = next(seconds for seconds, seated, _ in curve if seated >= len(season.bookings))
     return _Shared(
