@@ -25,6 +25,10 @@ WIDTH = 160
 """Columns of the report where it does not go to a terminal."""
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
 def main(
     *,
     full: Annotated[bool, typer.Option("--full", help="The sizes that the targets are about; takes long.")] = False,
@@ -105,4 +109,4 @@ def _now() -> datetime:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -32,9 +32,9 @@ def measure(bench: Bench) -> Measured:
     every = [run for of_one in runs.values() for run in of_one]
     return Measured(
         rows=(
-            *_speed(season, runs),
+            *speed(season, runs),
             _calls(season, runs, choices.batch_size),
-            *_cost(season, runs),
+            *cost(season, runs),
             _alone(sandbox, runs),
         ),
         problems=tuple(f"{run.name}: {problem}" for run in every for problem in run.problems),
@@ -46,7 +46,8 @@ def measure(bench: Bench) -> Measured:
     )
 
 
-def _speed(season: Season, runs: Runs) -> tuple[Row, ...]:
+def speed(season: Season, runs: Runs) -> tuple[Row, ...]:
+    """Compare how fast everybody was."""
     bookings = len(season.bookings)
     limit = FULL_SECONDS * bookings / FULL_BOOKINGS
     rates = {name: bookings / _middle(of_one, lambda run: run.race.confirmed_in) for name, of_one in runs.items()}
@@ -79,7 +80,8 @@ def _calls(season: Season, runs: Runs, batch: int) -> Row:
     return at_most("season: calls, times the least possible", calls / least, 1.1, ".2f", f"{calls:,.0f} for {least:,}")
 
 
-def _cost(season: Season, runs: Runs) -> tuple[Row, ...]:
+def cost(season: Season, runs: Runs) -> tuple[Row, ...]:
+    """Compare what a booking costs the machine that the worker runs on."""
     costs = {
         name: _middle(of_one, lambda run: run.race.cpu) / len(season.bookings) * 1000 for name, of_one in runs.items()
     }
