@@ -17,8 +17,10 @@ from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.parts import PARTS
 from tests.benchmarks.plot import draw
 from tests.benchmarks.report import Report
+from tests.benchmarks.row import Measured
 from tests.benchmarks.stage import private_place
 from tests.services.fixtures import PrivateServers
+from tests.services.processes import ServerFailedError
 
 FOLDER = Path(__file__).parents[2] / "var" / "bench"
 WIDTH = 160
@@ -92,9 +94,17 @@ def _run(choices: Choices, names: Sequence[str], notes: Console) -> Report:
         with bench.open_place() as place:
             say("the machine")
             machine = describe_machine(place)
-        return Report(machine, choices, {name: PARTS[name](bench) for name in names})
+        return Report(machine, choices, {name: _measure(name, bench) for name in names})
     finally:
         servers.close()
+
+
+def _measure(name: str, bench: Bench) -> Measured:
+    """Measure one part; where it does not come to an end, that is wrong, and the others are measured all the same."""
+    try:
+        return PARTS[name](bench)
+    except (TimeoutError, ServerFailedError) as error:
+        return Measured((), (str(error),))
 
 
 def _write(report: Report, file: Path) -> None:

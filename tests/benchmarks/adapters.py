@@ -93,7 +93,11 @@ class Adapter:
 
     def outcomes(self) -> list[tuple[str, str, str]]:
         """Take all outcomes out of their queues; return type, subject and id of each."""
-        return [*_drain(self.place.amqp_url, CONFIRMED_QUEUE), *_drain(self.place.amqp_url, OTHER_QUEUE)]
+        return [
+            outcome
+            for queue in (CONFIRMED_QUEUE, OTHER_QUEUE)
+            for outcome in _drain(self.place.amqp_url, queue, self.broker.ready(queue))
+        ]
 
     def stop(self) -> None:
         """End the workers."""
@@ -148,10 +152,11 @@ def adapter(place: Place, choices: Choices, *, workers: int = 0) -> Iterator[Ada
         stage.close()
 
 
-def _drain(amqp_url: str, queue: str) -> list[tuple[str, str, str]]:
+def _drain(amqp_url: str, queue: str, least: int) -> list[tuple[str, str, str]]:
+    """Take what is there, of which `least` was counted, and what still comes within a second."""
     consumer = Consumer(amqp_url, queue, jitter=lambda: 0.0, on_state=lambda _: None, stop=Event())
     found: list[tuple[str, str, str]] = []
-    while deliveries := consumer.receive(1000, 1.0, 0.05):
+    while (deliveries := consumer.receive(1000, 1.0, 0.05)) or len(found) < least:
         for delivery in deliveries:
             event = orjson.loads(delivery.body)
             found.append((event["type"], event["subject"], event["id"]))

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.choices import Choices
+from tests.benchmarks.choices import FULL, Choices
 from tests.benchmarks.contestants import Run
 from tests.benchmarks.row import Measured
 
@@ -66,8 +66,10 @@ class Report:
         console.print(self._rows())
         for problem in self.problems:
             console.print(f"WRONG {problem}", style="bold red", highlight=False, soft_wrap=True)
+        if self.choices.bookings < FULL.bookings:
+            console.print("the targets are about --full: in a smaller season the linger weighs more")
         if not self.problems:
-            console.print("every seat is there that was booked, and each booking was told confirmed under one id")
+            console.print("nothing is wrong: every seat that was looked for is there, and each booking was told once")
 
     def _rows(self) -> Table:
         table = Table("", "target", "measured", "", "notes")

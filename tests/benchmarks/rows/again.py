@@ -5,6 +5,7 @@ import time
 
 from tests.benchmarks.adapters import INTAKE_EXCHANGE, adapter
 from tests.benchmarks.bench import Bench
+from tests.benchmarks.checks import adapter_problems
 from tests.benchmarks.contestants import race_adapter
 from tests.benchmarks.race import as_event, publish
 from tests.benchmarks.row import Measured, at_least, at_most
@@ -27,10 +28,12 @@ def measure(bench: Bench) -> Measured:
         seconds = time.monotonic() - started
         sis.join()
         more = stage.sandbox.control.tally()["calls"] - calls
+        problems = adapter_problems(stage, season, stage.outcomes())
     rate = len(messages) / seconds
     return Measured(
         (
             at_least("the same events again: events/s", rate, EVENTS_PER_SECOND, ",.0f", "published meanwhile"),
             at_most("the same events again: Cirrus calls", more, 0, ",.0f"),
-        )
+        ),
+        problems,
     )
