@@ -52,10 +52,11 @@ def fill(postgres_url: str, bookings: int) -> int:
 
 def _write(connection: sa.Connection, table: sa.Table, rows: int, values: Values) -> int:
     """Insert one row for each number from 0 on; the values may be expressions of `NUMBER`."""
-    numbers = sa.func.generate_series(0, rows - 1).table_valued("number")
+    numbers = sa.func.generate_series(0, rows - 1).table_valued(NUMBER.name).render_derived()
     columns = {name: sa.cast(value, table.c[name].type) for name, value in values.items()}
     query = sa.select(*columns.values()).select_from(numbers)
-    return connection.execute(table.insert().from_select(list(columns), query)).rowcount
+    connection.execute(table.insert().from_select(list(columns), query))
+    return rows
 
 
 def _name(word: str, number: sa.ColumnElement[int] = NUMBER) -> Name:
