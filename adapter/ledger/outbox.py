@@ -91,6 +91,9 @@ def claim_pending(tx: Transaction, limit: int, lease: timedelta) -> list[Pending
 
 
 _EARLIER = outbox.alias("earlier")
+_WAITS = sa.case((_EARLIER.c.published_at.is_(None), 1), else_=0) == 1
+"""Said in a way that fits no index but the object's own: by the statistics of a quiet hour PostgreSQL takes that of
+all that waits for empty, and looks through the whole of it for each event."""
 
 _NEXT = (
     sa.select(outbox)
@@ -102,7 +105,7 @@ _NEXT = (
                 _EARLIER.c.tenant == outbox.c.tenant,
                 _EARLIER.c.subject == outbox.c.subject,
                 _EARLIER.c.seq < outbox.c.seq,
-                _EARLIER.c.published_at.is_(None),
+                _WAITS,
             )
         ),
     )

@@ -39,8 +39,9 @@ LONG = 120.0
 """Seconds that filling a table may take."""
 
 NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)"
-INTO_WORK = f"""INSERT INTO work (tenant, kind, key, due_at, deadline, fence, touched, attempt)
-    {NUMBERS} SELECT 'uni.example', 'sitting', CAST(:prefix AS TEXT) || n, :at, :deadline, 0, 1, 0 FROM numbers"""
+INTO_WORK = f"""INSERT INTO work (tenant, kind, key, due_at, deadline, fence, touched, attempt, unsure)
+    {NUMBERS} SELECT 'uni.example', 'sitting', CAST(:prefix AS TEXT) || n, :at, :deadline, 0, 1, 0, FALSE
+    FROM numbers"""
 INTO_OUTBOX = f"""INSERT INTO outbox (id, tenant, subject, type, body, sealed, deadline, created_at)
     {NUMBERS} SELECT CAST(:prefix AS TEXT) || n, 'uni.example', CAST(:prefix AS TEXT) || n, 'cirrus.test.v1', :body,
     :sealed, :deadline, :at FROM numbers"""
