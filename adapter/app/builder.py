@@ -17,6 +17,7 @@ from adapter.app.webhook import webhook_server
 from adapter.broker import Publisher, can_weed, weed
 from adapter.cirrus.client import CirrusClient
 from adapter.domain.handler import Handler
+from adapter.domain.pace import Trouble
 from adapter.domain.policy import Policy
 from adapter.domain.records import KINDS
 from adapter.errors import AdapterError, ConfigurationError
@@ -31,11 +32,12 @@ from adapter.flow.leases import Leases
 from adapter.flow.loop import Loop
 from adapter.flow.notices import Notices
 from adapter.flow.one_pass import Passes, Tenancy
-from adapter.flow.pacing import Pacer, Retries
+from adapter.flow.pacing import Observe, Pacer
 from adapter.flow.process import Wiring
 from adapter.flow.publish import Relay
 from adapter.flow.reader import REASONS, Reader
-from adapter.observe.catalogue import CIRCUIT_STATES, HALT_REASONS, LOOPS
+from adapter.flow.retries import Budget, Retries
+from adapter.observe.catalogue import CIRCUIT_STATES, HALT_REASONS, LOOPS, SLOWED_BY
 from adapter.observe.heartbeats import Heartbeats
 from adapter.observe.metrics import Metrics
 from adapter.observe.ops_server import OpsServer
@@ -229,11 +231,8 @@ class Builder:
             policy=policy,
             platform=client,
             gate=self._gate(tenant.name, policy, client),
-            pacer=Pacer(
-                tenant.calls_per_second,
-                self._host.monotonic,
-                Retries(policy.retry_share, policy.retries_per_second),
-            ),
+            pacer=Pacer(tenant.name, policy.limits, self._ledger, self._host.monotonic, self._on_pace(tenant.name)),
+            retries=Budget(Retries(policy.retry_share, policy.retries_per_second), self._host.monotonic),
         )
         return Converger(
             Passes(
@@ -352,6 +351,14 @@ class Builder:
             # The new one first: whoever scrapes in between sees two rather than none.
             for state in sorted(CIRCUIT_STATES, key=lambda state: state != circuit):
                 self._metrics.cirrus_circuit_state.of(tenant, state).set(state == circuit)
+
+        return observe
+
+    def _on_pace(self, tenant: str) -> Observe:
+        def observe(rate: float, lowered_by: Trouble | None) -> None:
+            self._metrics.cirrus_pace.of(tenant).set(rate)
+            for trouble in SLOWED_BY:
+                self._metrics.cirrus_slowed.of(tenant, trouble).set(trouble == lowered_by)
 
         return observe
 

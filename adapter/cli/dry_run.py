@@ -26,6 +26,7 @@ from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import Passes, Tenancy
 from adapter.flow.pacing import Pacer
+from adapter.flow.retries import Budget, Retries
 from adapter.flow.reader import Reader
 from adapter.ledger import migrate as migrations
 from adapter.ledger.database import Database
@@ -180,7 +181,8 @@ class DryRun:
                 policy=self._policies[name],
                 platform=platform,
                 gate=Gate(lambda: 0.0, lambda _: None),
-                pacer=Pacer(0, lambda: 0.0),
+                pacer=Pacer(name, Limits(), self._ledger, lambda: 0.0),
+                retries=Budget(Retries(), lambda: 0.0),
             ),
             ledger=self._ledger,
             handlers={handler.kind: handler for handler in ALL},

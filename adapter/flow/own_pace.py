@@ -1,0 +1,36 @@
+"""A pace of its own: that of a process which shares no ledger with the workers, such as a survey before the first day."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from adapter.domain.pace import Limits, Pace, Sign, Slots
+from adapter.ledger.paces import Seen
+
+BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class OwnPace:
+    """Keeps the pace of one tenant in memory, for one thread."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._begun_at = monotonic()
+        self._pace = Pace.begun(BEGIN)
+
+    def pace(self, _tenant: str) -> Seen:
+        """Return it."""
+        return Seen(self._pace, self._now())
+
+    def take_slots(self, _tenant: str, limits: Limits, wanted: int, *, urgent: bool) -> Slots:
+        """Take moments for calls."""
+        grant = limits.grant(self._pace, self._now(), wanted, urgent=urgent)
+        self._pace = grant.pace
+        return grant.slots
+
+    def slow_down(self, tenant: str, limits: Limits, sign: Sign) -> Seen:
+        """Lower it."""
+        self._pace = limits.after(sign, self._pace, self._now())
+        return self.pace(tenant)
+
+    def _now(self) -> datetime:
+        return BEGIN + timedelta(seconds=self._monotonic() - self._begun_at)
