@@ -19,6 +19,7 @@ from adapter.cli.borrowed import Borrowed
 from adapter.cli.matches import Found, compare
 from adapter.cli.survey import Survey
 from adapter.domain.envelope import Envelope
+from adapter.domain.pace import Limits
 from adapter.domain.records import CANDIDATE, SITTING, Record, Ref
 from adapter.domain.version import fingerprint, utc_text
 from adapter.errors import InvalidMessage
@@ -26,8 +27,8 @@ from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import Passes, Tenancy
 from adapter.flow.pacing import Pacer
-from adapter.flow.retries import Budget, Retries
 from adapter.flow.reader import Reader
+from adapter.flow.retries import Budget, Retries
 from adapter.ledger import migrate as migrations
 from adapter.ledger.database import Database
 from adapter.ledger.intake import Incoming

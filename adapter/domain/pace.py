@@ -36,7 +36,7 @@ AHEAD = timedelta(seconds=5)
 """How far ahead moments are given out, at most; what is given out is not taken back when the pace falls."""
 
 MOST_AT_ONCE = 256
-"""Calls that are given moments ahead of time, at most; what is farther ahead was given out by a clock set back since."""
+"""Calls that are given moments ahead of time, at most; what is farther ahead is of a clock set back since."""
 
 LONGEST_PAUSE = timedelta(days=1)
 """A pause that ends later is none that Cirrus has asked for: the clock was set back since."""

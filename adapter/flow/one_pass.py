@@ -182,17 +182,18 @@ class Passes:
     ) -> Receipt:
         if aggregate.attempt == 0:
             self.tenancy.retries.earn()
-        asked, begun = now(), self.monotonic()
+        asked = now()
         answer = without_people(self.tenancy.platform.perform(step), partial(handler.private, aggregate))
+        answered = now()
         verdict = judge(answer, step, aggregate.attempt, self.tenancy.policy)
-        self._tell_pacer(step, answer, self.monotonic() - begun)
+        self._tell_pacer(step, answer, (answered - asked).total_seconds())
         self._settle_allowance(step, answer)
-        self._tell_gate(step, answer, verdict, probe=probe)
+        self._tell_gate(answer, verdict, probe=probe)
         self.metrics.verdicts.of(handler.kind, type(verdict).__name__.lower()).inc()
         if isinstance(step, ReadSchedule) and isinstance(verdict, Confirmed):
             self.metrics.drift_check.of(handler.kind).set(asked.timestamp())
         # The cautious end of the call: what was read may be older than the answer, what was written younger.
-        return Receipt(step, answer, verdict, asked if step.reads else now())
+        return Receipt(step, answer, verdict, asked if step.reads else answered)
 
     def _tell_pacer(self, step: Step, answer: Answer, seconds: float) -> None:
         match answer:
@@ -205,7 +206,7 @@ class Passes:
             case _:
                 self.tenancy.pacer.answered(type(step).__name__, seconds)
 
-    def _tell_gate(self, step: Step, answer: Answer, verdict: Verdict, *, probe: bool) -> None:
+    def _tell_gate(self, answer: Answer, verdict: Verdict, *, probe: bool) -> None:
         gate = self.tenancy.gate
         match answer:
             case Failing(after=after):

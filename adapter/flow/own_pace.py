@@ -1,4 +1,4 @@
-"""A pace of its own: that of a process which shares no ledger with the workers, such as a survey before the first day."""
+"""A pace of its own: that of a process that shares no ledger with the workers, as a survey before the first day."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -76,4 +76,3 @@ def _pace(row: Any) -> Pace:  # noqa: ANN401 - a row of the table
         Trouble(row.lowered_by) if row.lowered_by is not None else None,
         row.paused_until,
     )
-
