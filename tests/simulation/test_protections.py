@@ -6,10 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from adapter.broker import Delivery, Message, Published, Receipt
+from adapter.domain.pace import Pace
 from adapter.flow.gate import Gate, Permit
 from adapter.flow.intake import Intake
 from adapter.flow.publish import Relay
-from adapter.ledger import converge, holds, work
+from adapter.ledger import converge, holds, paces, work
+from adapter.ledger.database import Transaction
 from adapter.ledger.intake import Incoming
 from tests.simulation.run import run_seed
 
@@ -58,6 +60,15 @@ def rename_what_was_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(converge, "answered", lambda record, _planned: record)
 
 
+def pace_each_process_alone(patch: pytest.MonkeyPatch) -> None:
+    """Give out the same moments to every process."""
+
+    def begin_anew(tx: Transaction, _tenant: str) -> Pace:
+        return Pace.begun(tx.now)
+
+    patch.setattr(paces, "locked", begin_anew)
+
+
 def ask_about_nothing(patch: pytest.MonkeyPatch) -> None:
     """Carry out every removal, however many there are."""
     patch.setattr(holds, "watch", lambda *_given: 0)
@@ -72,6 +83,7 @@ def ask_about_nothing(patch: pytest.MonkeyPatch) -> None:
         (forget_the_fence, ""),
         (open_the_gate, "while a probe was out"),
         (rename_what_was_told, "told under two ids"),
+        (pace_each_process_alone, "calls within"),
         (ask_about_nothing, "ended within an hour"),
     ],
 )

@@ -339,6 +339,7 @@ def settings_of(choices: Choices) -> Settings:
                     "base_url": "http://127.0.0.1:1",
                     "token": "token",
                     "calls_per_second": choices.rate,
+                    "calls_at_once": choices.at_once,
                     "concurrency": CONCURRENCY,
                     "mapping": {"default_hierarchy": {"id": "ROOT", "name": "All"}},
                     "guard": _guard_of(choices.guard),
