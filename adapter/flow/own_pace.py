@@ -10,26 +10,28 @@ BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class OwnPace:
-    """Keeps the pace of one tenant in memory, for one thread."""
+    """Keeps the pace of each tenant in memory, for one thread."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._begun_at = monotonic()
-        self._pace = Pace.begun(BEGIN)
+        self._paces: dict[str, Pace] = {}
 
-    def pace(self, _tenant: str) -> Seen:
+    def pace(self, tenant: str) -> Seen:
         """Return it."""
-        return Seen(self._pace, self._now())
+        return Seen(self._paces.get(tenant, Pace.begun(BEGIN)), self._now())
 
-    def take_slots(self, _tenant: str, limits: Limits, wanted: int, *, urgent: bool) -> Slots:
+    def take_slots(self, tenant: str, limits: Limits, wanted: int, *, urgent: bool) -> Slots:
         """Take moments for calls."""
-        grant = limits.grant(self._pace, self._now(), wanted, urgent=urgent)
-        self._pace = grant.pace
+        seen = self.pace(tenant)
+        grant = limits.grant(seen.pace, seen.now, wanted, urgent=urgent)
+        self._paces[tenant] = grant.pace
         return grant.slots
 
     def slow_down(self, tenant: str, limits: Limits, sign: Sign) -> Seen:
         """Lower it."""
-        self._pace = limits.after(sign, self._pace, self._now())
+        seen = self.pace(tenant)
+        self._paces[tenant] = limits.after(sign, seen.pace, seen.now)
         return self.pace(tenant)
 
     def _now(self) -> datetime:

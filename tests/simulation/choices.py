@@ -78,7 +78,7 @@ def draw(seed: int) -> Choices:
         mode=chance.choice(["at_once", "before_start"]),
         batch=chance.choice([1, 2, 100]),
         linger=chance.choice([0.0, 1.0, 5.0]),
-        rate=chance.choice([0.0, 5.0, 20.0]),
+        rate=chance.choice([0.0, 1.0, 20.0]),
         at_once=Random(f"at once {seed}").choice([0, 0, 2]),
         prefetch=chance.choice([1, 3, 50]),
         spread=chance.choice([0.0, 5.0, 30.0]),
