@@ -3,8 +3,9 @@
 import pytest
 
 from adapter.domain.findings import Continues, Handed
-from adapter.domain.records import Record
+from adapter.domain.records import Aggregate, Record
 from adapter.ledger.ledger import Ledger
+from adapter.ledger.work import Claim
 from tests.contract.ledger_kit import (
     LEASE,
     POLICY,
@@ -37,6 +38,18 @@ def ledger(book: Book) -> Ledger:
 def labels(known: Record) -> dict[str, str]:
     """Return the name of each statement of a record."""
     return {facet: statement.label for facet, statement in known.facets.items()}
+
+
+def told_otherwise(book: Book, ledger: Ledger) -> tuple[Claim, Aggregate]:
+    """Load the sitting for a pass, then tell of the candidate by the name of a repetition that came late."""
+    store(ledger, said("e2", person("anna", last="A")))
+    book.clock.advance(60)
+    late = claim_of(ledger, sitting("a"))
+    stale, _ = ledger.load(late)
+    store(ledger, said("e0", person("anna", last="A"), minute=-1))
+    first = claim_of(ledger, candidate("anna"))
+    record(ledger, first, finding(candidate("anna"), outcomes=(outcome("anna"),)))
+    return late, stale
 
 
 def test_a_newer_statement_is_not_overwritten(book: Book, ledger: Ledger) -> None:
@@ -93,13 +106,7 @@ def test_what_others_are_named_after_keeps_its_name(book: Book, ledger: Ledger) 
 
 def test_what_has_got_another_name_meanwhile_is_told_later(book: Book, ledger: Ledger) -> None:
     """Two passes would name one statement by two of its repetitions: the one that comes second looks again first."""
-    store(ledger, said("e2", person("anna", last="A")))
-    book.clock.advance(60)
-    late = claim_of(ledger, sitting("a"))
-    stale, _ = ledger.load(late)
-    store(ledger, said("e0", person("anna", last="A"), minute=-1))
-    first = claim_of(ledger, candidate("anna"))
-    record(ledger, first, finding(candidate("anna"), outcomes=(outcome("anna"),)))
+    late, stale = told_otherwise(book, ledger)
     lapsed = finding(
         booking("b1"),
         confirmed={"lapsed": "then"},
@@ -121,13 +128,7 @@ def test_what_has_got_another_name_meanwhile_is_told_later(book: Book, ledger: L
 
 def test_what_an_answer_has_brought_is_told_under_any_name(book: Book, ledger: Ledger) -> None:
     """It would be lost otherwise."""
-    store(ledger, said("e2", person("anna", last="A")))
-    book.clock.advance(60)
-    late = claim_of(ledger, sitting("a"))
-    stale, _ = ledger.load(late)
-    store(ledger, said("e0", person("anna", last="A"), minute=-1))
-    first = claim_of(ledger, candidate("anna"))
-    record(ledger, first, finding(candidate("anna"), outcomes=(outcome("anna"),)))
+    late, stale = told_otherwise(book, ledger)
     link = finding(booking("b1"), Continues(), outcomes=(outcome("b1"),), named_after=(candidate("anna"),))
     ledger.record(late, stale, [link], POLICY, LEASE)
     assert book.rows("SELECT subject FROM outbox ORDER BY seq") == [("anna",), ("b1",)]
