@@ -71,9 +71,7 @@ class World:
     faults: Counter[str] = field(default_factory=Counter)
     said: set[str] = field(default_factory=set)
     guests: dict[str, PureSchedule] = field(default_factory=dict)
-    edits: Counter[str] = field(default_factory=Counter)
-    """How often somebody has edited which schedule by hand."""
-
+    edits: Counter[str] = field(default_factory=Counter)  # edits by hand of each schedule
     unsaid: int = 0
     unheard: set[str] = field(default_factory=set)
     """Notices of Cirrus that nobody has taken yet."""
