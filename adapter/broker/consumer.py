@@ -29,8 +29,8 @@ class Consumer:
     `jitter` returns a number from 0 to 1, which spreads the reconnects of many workers. `on_state`
     hears true when a session starts and false when it ends. `stop` cuts every wait short.
     `on_watchdog` hears that the broker had messages and did not send them for `idle_after` seconds;
-    the session was ended for it. With `slow_start` each session is handed one message first, and more as it settles
-    them, up to `prefetch`: what it holds when its process dies counts against the queue's delivery limit.
+    the session was ended for it. With `slow_start` a session is handed one message first, and where that was out
+    before, more only as it settles them: what it holds when its process dies counts against the queue's delivery limit.
     """
 
     def __init__(

@@ -72,9 +72,10 @@ def open_session(
 class AmqpSession:
     """A session with a real AMQP broker.
 
-    With `slow_start` it begins with one message, and lets more out only as it settles them. A quorum queue charges
-    every message that is out when a process dies against the delivery limit: so one that kills every process that
-    takes it is charged alone, and a process that dies again and again still clears the way for the next one.
+    With `slow_start` it begins with one message. A quorum queue charges every message that is out when a process dies
+    against the delivery limit; so where that message has been out before, more are let out only as they are settled:
+    one that kills every process which takes it is charged alone, and a process that dies again and again still clears
+    the way for the next one.
     """
 
     def __init__(
@@ -86,23 +87,26 @@ class AmqpSession:
         self._prefetch = prefetch
         self._window = 1 if slow_start else prefetch
         self._settled = 0
+        self._fresh = False
         self._unacked = 0
         self._link = Link.open(url, heartbeat=heartbeat, name=f"cirrus-adapter: consumer of {queue}")
         try:
             self._channel: AmqpChannel = self._link.channel()
-            self._consumer_tag = self._consume()
+            self._consumer_tags = [self._consume(self._window)]
         except BaseException:
             self._link.abort()
             raise
 
-    def _consume(self) -> str:
+    def _consume(self, window: int) -> str:
         # per consumer: quorum queues refuse a limit that is global to the channel
-        self._channel.basic_qos(0, self._window, False)
+        self._channel.basic_qos(0, window, False)
         return self._channel.basic_consume(self._queue, callback=self._on_message)
 
     def pump(self, timeout: float) -> None:
         """See `Session`."""
         self._link.pump(timeout)
+        if self._fresh and self._window < self._prefetch:
+            self._widen(self._prefetch)
 
     def ack(self, tag: object) -> None:
         """See `Session`. That this returns proves nothing: only `close` waits for the broker."""
@@ -116,14 +120,16 @@ class AmqpSession:
             pass
         self._link.tick()
         if self._window < self._prefetch and self._settled >= self._window:
-            self._widen()
+            self._widen(self._window * _WIDER)
 
-    def _widen(self) -> None:
-        """Consume anew, since the broker keeps to the window that a consumer began with."""
-        self._window = min(self._window * _WIDER, self._prefetch)
-        self._settled = 0
-        self._channel.basic_cancel(self._consumer_tag)
-        self._consumer_tag = self._consume()
+    def _widen(self, window: int) -> None:
+        """Add a consumer for what may be out from now on.
+
+        The broker keeps to the limit that a consumer began with; and to cancel one may charge what is on its way to it.
+        """
+        window = min(window, self._prefetch)
+        self._consumer_tags.append(self._consume(window - self._window))
+        self._window, self._settled = window, 0
 
     def forgotten(self) -> bool:
         """See `Session`. Uses a channel of its own, which a missing queue may close."""
@@ -139,8 +145,9 @@ class AmqpSession:
         until = monotonic() + seconds
         try:
             # cancelled first: py-amqp logs a warning for each delivery that a closing channel gets
-            self._link.limit(until - monotonic())
-            self._channel.basic_cancel(self._consumer_tag)
+            for tag in self._consumer_tags:
+                self._link.limit(until - monotonic())
+                self._channel.basic_cancel(tag)
             self._link.limit(until - monotonic())
             self._channel.close()
             self._link.limit(until - monotonic())
@@ -156,6 +163,7 @@ class AmqpSession:
         properties = cast("dict[str, Any]", message.properties)
         info = cast("dict[str, Any]", message.delivery_info)
         self._unacked += 1
+        self._fresh = self._fresh or not info["redelivered"]
         self.inbox.append(
             Delivery(
                 epoch=self.epoch,

@@ -49,7 +49,8 @@ class Topology:
         """Every queue with the arguments that make it safe.
 
         `x-delivery-limit: n` allows n + 1 deliveries; every message in flight is charged when a consumer dies. So
-        the intake has few in flight until it has settled some, and the limit is far above what a healthy day needs.
+        after a crash the intake has few in flight until it has settled some, and the limit is far above what a healthy
+        day needs.
         """
         kept = {"x-queue-type": "quorum", "x-delivery-limit": _NO_REAL_LIMIT}
         return {

@@ -28,9 +28,9 @@ class BrokerSettings(Section):
     """Name of a file that holds `url`, instead of `url`."""
 
     prefetch: int = Field(default=1000, ge=1, le=65_535)
-    """Messages that the broker may hand over before the first of them is acknowledged. A session begins with one, and
-    may have four times as many whenever it has acknowledged as many as it may have: whatever it holds when its process
-    dies counts against the delivery limit."""
+    """Messages that the broker may hand over before the first of them is acknowledged. After a crash a session begins
+    with one, and may have four times as many whenever it has acknowledged as many as it may have: whatever it holds
+    when its process dies counts against the delivery limit."""
 
     heartbeat_s: float = Field(default=15, ge=1, le=600)
     """Seconds between signs of life; a broker that is silent for two of them counts as lost."""

@@ -25,7 +25,8 @@ class Forgotten(Consumer):
         session: Any = self._session
         if LOSE.is_set() and session is not None:
             LOSE.clear()
-            session._channel.basic_cancel(session._consumer_tag)
+            for tag in session._consumer_tags:
+                session._channel.basic_cancel(tag)
         return super().receive(max_messages, wait, gather)
 
 

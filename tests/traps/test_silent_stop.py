@@ -59,7 +59,7 @@ def test_p01_silent_stop_when_the_broker_forgets_the_consumer(broker: Broker) ->
     watched = broker.consumer(idle_after=0.3)
     watched.consumer.receive(1, 0.0, 0.0)
     session: Any = watched.consumer._session
-    session._channel.basic_cancel(session._consumer_tag)  # as when a consumer gets lost on the way
+    session._channel.basic_cancel(*session._consumer_tags)  # as when a consumer gets lost on the way
     broker.fill(2)
     assert sorted(bodies(watched.take(2))) == [b"event 0", b"event 1"]
     assert watched.states == [True, False, True]
