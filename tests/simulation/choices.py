@@ -25,6 +25,10 @@ class Guarded:
     per_hour: int
     decision: Decision
 
+    def settings(self) -> dict[str, float]:
+        """Return the settings of the guard."""
+        return {"delay_s": self.delay, "least": self.least, "per_hour": self.per_hour}
+
 
 @dataclass(frozen=True)
 class Choices:

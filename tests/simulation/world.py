@@ -22,7 +22,7 @@ from adapter.settings import Settings
 from handlers import ALL
 from tests.scenarios.sis import candidate
 from tests.simulation.broker import Broker, BrokerTrouble, ConsumerEnd, PublisherEnd
-from tests.simulation.choices import TROUBLED, Choices, Guarded
+from tests.simulation.choices import TROUBLED, Choices
 from tests.simulation.cirrus import Cirrus, CirrusTrouble, PlatformEnd
 from tests.simulation.day import SPOILT, Day, arrivals, draw_day
 from tests.simulation.fate import Fate
@@ -342,7 +342,7 @@ def settings_of(choices: Choices) -> Settings:
                     "calls_at_once": choices.at_once,
                     "concurrency": CONCURRENCY,
                     "mapping": {"default_hierarchy": {"id": "ROOT", "name": "All"}},
-                    "guard": _guard_of(choices.guard),
+                    "guard": choices.guard.settings() if choices.guard else {"delay_s": 0},
                     "policy": {
                         "modes": {"*": choices.mode},
                         "batch_size": choices.batch,
@@ -356,12 +356,6 @@ def settings_of(choices: Choices) -> Settings:
             },
         }
     )
-
-
-def _guard_of(guard: Guarded | None) -> dict[str, float]:
-    if guard is None:
-        return {"delay_s": 0}
-    return {"delay_s": guard.delay, "least": guard.least, "per_hour": guard.per_hour}
 
 
 @contextmanager
