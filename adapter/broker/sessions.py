@@ -74,8 +74,8 @@ class AmqpSession:
 
     With `slow_start` it begins with one message. A quorum queue charges every message that is out when a process dies
     against the delivery limit; so where that message has been out before, more are let out only as they are settled:
-    one that kills every process which takes it is charged alone, and a process that dies again and again still clears
-    the way for the next one.
+    one that kills every process which takes it has few others charged with it, and a process that dies again and again
+    still clears the way for the next one.
     """
 
     def __init__(

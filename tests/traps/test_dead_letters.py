@@ -99,6 +99,12 @@ def _there(broker: Broker) -> int:
     return broker.depth(broker.topology.intake_queue) + broker.depth(broker.topology.dead_letter_queue)
 
 
+def test_f09_where_nobody_has_died_nobody_is_slow(broker: Broker) -> None:
+    """Finding 9: a message that was never out before tells that all of the prefetch may be."""
+    broker.fill(20)
+    assert len(broker.consumer(prefetch=20, slow_start=True).take(20)) == 20
+
+
 def test_f09_a_session_that_settles_is_handed_more_and_more(broker: Broker) -> None:
     """Finding 9: nobody waits for one message at a time for long, and none is lost or doubled by a wider window."""
     broker.fill(600)
