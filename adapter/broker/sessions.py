@@ -160,24 +160,28 @@ class AmqpSession:
         self._link.abort()
 
     def _on_message(self, message: WireMessage) -> None:
-        properties = cast("dict[str, Any]", message.properties)
-        info = cast("dict[str, Any]", message.delivery_info)
+        delivery = delivery_of(message, self.epoch)
         self._unacked += 1
-        self._fresh = self._fresh or not info["redelivered"]
-        self.inbox.append(
-            Delivery(
-                epoch=self.epoch,
-                tag=info["delivery_tag"],
-                body=_raw(message.body),
-                headers=_named(properties.get("application_headers")),
-                content_type=properties.get("content_type"),
-                content_encoding=properties.get("content_encoding"),
-                properties=properties,
-                exchange=info["exchange"],
-                routing_key=info["routing_key"],
-                redelivered=info["redelivered"],
-            )
-        )
+        self._fresh = self._fresh or not delivery.redelivered
+        self.inbox.append(delivery)
+
+
+def delivery_of(message: WireMessage, epoch: int) -> Delivery:
+    """Return what a real broker delivered, as it came: nothing is decoded but the names of headers."""
+    properties = cast("dict[str, Any]", message.properties)
+    info = cast("dict[str, Any]", message.delivery_info)
+    return Delivery(
+        epoch=epoch,
+        tag=info["delivery_tag"],
+        body=_raw(message.body),
+        headers=_named(properties.get("application_headers")),
+        content_type=properties.get("content_type"),
+        content_encoding=properties.get("content_encoding"),
+        properties=properties,
+        exchange=info["exchange"],
+        routing_key=info["routing_key"],
+        redelivered=info["redelivered"],
+    )
 
 
 class EmulatedSession:

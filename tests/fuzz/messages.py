@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from adapter.broker import Delivery, Message, Topology, bare
 from adapter.broker import dead_letters as header
 from adapter.broker.frames import frame_handler
-from adapter.broker.sessions import AmqpSession
+from adapter.broker.sessions import delivery_of
 from adapter.domain.mapping import IdMapping
 from adapter.domain.policy import Policy
 from adapter.domain.steps import Hierarchy
@@ -206,16 +206,6 @@ class _Connection:
     bytes_recv = 0
 
 
-class _Heard:
-    """The part of a session that a finished frame goes to."""
-
-    epoch = 1
-    _unacked = 0
-
-    def __init__(self) -> None:
-        self.inbox: list[Delivery] = []
-
-
 @contextmanager
 def frames() -> Iterator[Feed]:
     """Feed frames to the connection: routing key, body and raw properties, as a hostile producer writes them."""
@@ -225,11 +215,11 @@ def frames() -> Iterator[Feed]:
 
 
 def _framed(post: Post, key: bytes, body: bytes, properties: bytes) -> str:
-    session: Any = _Heard()
+    came: list[Delivery] = []
 
     def on_method(_channel: int, _sig: tuple[int, int], args: bytes, content: Any) -> None:  # noqa: ANN401 - py-amqp's
         content.delivery_info = {"delivery_tag": 1, "exchange": "", "redelivered": False, "routing_key": _key(args)}
-        AmqpSession._on_message(session, content)
+        came.append(delivery_of(content, 1))
 
     handle = frame_handler(_Connection(), on_method)
     key = key[:255]
@@ -238,8 +228,8 @@ def _framed(post: Post, key: bytes, body: bytes, properties: bytes) -> str:
     handle((2, 1, struct.pack(">HHQ", 60, 0, len(body)) + properties[:131_000]))
     if body:
         handle((3, 1, body))
-    promise(len(session.inbox) == 1, "the message did not come through")
-    delivery: Delivery = session.inbox[0]
+    promise(len(came) == 1, "the message did not come through")
+    delivery = came[0]
     promise(delivery.body == body, "the body is not whole")
     end = post.take(delivery)
     return end if delivery.properties else f"{end} (bare)"
