@@ -1,10 +1,15 @@
-"""What every test needs: the plug-in that lends real servers, and loggers that no test can spoil for the next."""
+"""What every test needs: the plug-in that lends real servers, no haste, and loggers no test can spoil for the next."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 pytest_plugins = ["tests.services.fixtures"]
 

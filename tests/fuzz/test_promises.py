@@ -39,7 +39,7 @@ def test_no_drawn_input_breaks_a_promise(surface: Surface) -> None:
     """The same of inputs that are others each time; Hypothesis finds the smallest one that breaks a promise."""
     with surface.opened() as feed:
 
-        @settings(max_examples=DRAWN, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=DRAWN, suppress_health_check=list(HealthCheck))
         @given(st.randoms(use_true_random=False))
         def looked_at(chances: Random) -> None:
             with watched():

@@ -84,7 +84,7 @@ def line() -> Iterator[tuple[CirrusClient, Stage]]:
         yield client, stage
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(name=st.text(max_size=70) | st.text("ab1-./?#%&:@ \\\r\n\u2028", max_size=12) | st.from_regex(r"[A-Za-z0-9-]+"))
 @example(name="..")
 @example(name="a?b=c")

@@ -144,7 +144,7 @@ def desk() -> Iterator[Desk]:
 
 
 @given(st.lists(sayings, max_size=6), st.lists(st.sampled_from(["wait", "look", "approve"]), min_size=6, max_size=6))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_kept_back_and_carried_out_all_ends_as_without_a_guard(
     desk: Desk, said_so: list[Saying], between: list[str]
 ) -> None:

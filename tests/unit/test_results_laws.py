@@ -48,7 +48,7 @@ happenings = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(history=happenings, cancelled=st.sampled_from([None, *PEOPLE]))
 def test_what_was_told_last_is_what_is(history: list[Happening], cancelled: str | None) -> None:
     """Each version supersedes the one before, no content is told twice in a row, and the last one is the truth."""
@@ -73,7 +73,7 @@ def test_what_was_told_last_is_what_is(history: list[Happening], cancelled: str 
         assert {event.data["orphan"] for event in chain} <= {who == cancelled}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(history=happenings, again=st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=8))
 def test_a_notice_of_nothing_new_tells_nothing(history: list[Happening], again: list[str]) -> None:
     """However often it is repeated after everything has come to rest."""

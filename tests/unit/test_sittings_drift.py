@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.domain.policy import Policy
@@ -319,7 +319,6 @@ def test_a_task_is_looked_after_although_cirrus_was_read_long_ago() -> None:
     st.lists(st.sampled_from(["exam", "b1", "b2", "b3", "person"]), max_size=6),
     st.sampled_from([AT_ONCE, LATE]),
 )
-@settings(deadline=None)
 def test_whatever_is_changed_by_hand_a_repetition_undoes_nothing(
     seats: set[str], hours: int, repeated: list[str], policy: Policy
 ) -> None:

@@ -7,7 +7,7 @@ the newest statement about each object alone; `wanted` works that out without an
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.domain.answers import Answer, NoAnswer
@@ -137,7 +137,6 @@ def check_refused(office: Office) -> None:
 
 
 @given(deliveries(), st.sampled_from([LATE, AT_ONCE]))
-@settings(deadline=None)
 def test_any_order_of_a_day_ends_with_the_wanted_seats(delivery: tuple[Day, list[Event]], policy: Policy) -> None:
     """All events first, in any order, some twice: then the work ends with exactly the wanted seats, at rest."""
     day, arrivals = delivery
@@ -151,7 +150,6 @@ def test_any_order_of_a_day_ends_with_the_wanted_seats(delivery: tuple[Day, list
 
 
 @given(deliveries(), st.sets(st.integers(0, 15)))
-@settings(deadline=None)
 def test_a_day_worked_on_while_it_comes_in_ends_the_same(delivery: tuple[Day, list[Event]], pauses: set[int]) -> None:
     """With drafts everything can be undone by the API, so working in between changes nothing about the end."""
     day, arrivals = delivery
@@ -168,7 +166,6 @@ def test_a_day_worked_on_while_it_comes_in_ends_the_same(delivery: tuple[Day, li
 
 
 @given(deliveries(), st.sets(st.integers(0, 15)))
-@settings(deadline=None)
 def test_what_cannot_be_undone_is_exactly_what_people_are_asked_to_do(
     delivery: tuple[Day, list[Event]], pauses: set[int]
 ) -> None:
@@ -211,7 +208,6 @@ def do_tasks(office: Office) -> None:
     st.dictionaries(st.integers(0, 30), st.booleans(), max_size=6),
     st.sets(st.sampled_from(["sa", "sb", "sc"]), max_size=1),
 )
-@settings(deadline=None)
 def test_lost_answers_and_bad_candidates_change_nothing_for_the_others(
     delivery: tuple[Day, list[Event]], lost: dict[int, bool], spoiled: set[str]
 ) -> None:
