@@ -167,7 +167,7 @@ class AmqpSession:
 
 
 def delivery_of(message: WireMessage, epoch: int) -> Delivery:
-    """Return what a real broker delivered, as it came: nothing is decoded but the names of headers."""
+    """Return what a real broker delivered, as it came, but for headers whose name is not text."""
     properties = cast("dict[str, Any]", message.properties)
     info = cast("dict[str, Any]", message.delivery_info)
     return Delivery(
