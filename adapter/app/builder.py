@@ -14,7 +14,7 @@ from adapter import __version__
 from adapter.app.host import Host
 from adapter.app.ledger import retention
 from adapter.app.webhook import webhook_server
-from adapter.broker import Publisher, can_weed, weed
+from adapter.broker import Consumer, Publisher, can_weed, weed
 from adapter.cirrus.client import CirrusClient
 from adapter.domain.handler import Handler
 from adapter.domain.policy import Policy
@@ -35,7 +35,7 @@ from adapter.flow.pacing import Pacer, Retries
 from adapter.flow.process import Wiring
 from adapter.flow.publish import Relay
 from adapter.flow.reader import REASONS, Reader
-from adapter.observe.catalogue import CIRCUIT_STATES, HALT_REASONS, LOOPS
+from adapter.observe.catalogue import CIRCUIT_STATES, HALT_REASONS, INTAKES, LOOPS
 from adapter.observe.heartbeats import Heartbeats
 from adapter.observe.metrics import Metrics
 from adapter.observe.ops_server import OpsServer
@@ -70,7 +70,11 @@ class Builder:
         self._topology = settings.broker.topology()
         self._ledger = host.ledger(settings, self._on_transaction)
         self._stops = _Stops(host.event(), host.event(), host.event(), host.event())
-        self._heartbeats = Heartbeats(loops, self._metrics, host.clock, host.monotonic)
+        self._queues = {"intake": self._topology.intake_queue} | (
+            {"urgent": self._topology.urgent_queue} if self._topology.urgent_queue else {}
+        )
+        self._running = tuple(loop for loop in loops if loop not in INTAKES or loop in self._queues)
+        self._heartbeats = Heartbeats(self._running, self._metrics, host.clock, host.monotonic)
         self._connected: dict[str, bool] = {}
         self._policies = {tenant.name: tenant.to_policy() for tenant in settings.tenants.values()}
         self._announce()
@@ -85,29 +89,23 @@ class Builder:
         )
         nudge = _nudging(convergers)
         guard = self._guard(nudge, relay)
-        intake = self._intake(_nudging((*convergers, guard)))
+        nudge_all = _nudging((*convergers, guard))
+        intakes = {name: self._intake(name, queue, nudge_all) for name, queue in self._queues.items()}
         taking = (
-            self._loop("intake", intake.turn, stops.intake),
+            *(self._loop(name, intake.turn, stops.intake) for name, intake in intakes.items()),
             self._notices(nudge),
             self._loop("guard", guard.turn, stops.intake),
         )
         converging = (*(self._loop("converge", c.turn, stops.converge) for c in convergers), self._erasures(relay))
         webhook = self._webhook()
-        # A paused intake has no connection because it wants none; the receiver of notices must not suffer for it.
-        checks = {
-            "ledger": self._ledger_problem,
-            "broker": lambda: None if intake.paused else self._broker_problem(),
-        }
-        if webhook is not None:
-            checks["webhook"] = webhook.problem
         return Wiring(
             ledger=self._ledger,
-            intake=intake,
+            intakes=tuple(intakes.values()),
             convergers=convergers,
             relay=relay,
             platforms=tuple(clients.values()),
             webhook=webhook,
-            ops=self._ops(checks, notes={"intake": lambda: intake.paused}),
+            ops=self._ops_of(intakes, webhook),
             loops=(
                 (stops.intake, taking),
                 (stops.converge, converging),
@@ -182,23 +180,12 @@ class Builder:
             return None
         return webhook_server(self._settings, self._ledger, self._metrics)
 
-    def _intake(self, nudge: Callable[[], None]) -> Intake:
+    def _intake(self, name: str, queue: str, nudge: Callable[[], None]) -> Intake:
         broker = self._settings.broker
         tenants = self._settings.tenants.values()
-        consumer = self._host.consumer(
-            self._settings.broker.read_url(),
-            self._topology.intake_queue,
-            prefetch=broker.prefetch,
-            slow_start=True,
-            heartbeat=broker.heartbeat_s,
-            jitter=self._host.chance,
-            on_state=self._on_connection("intake"),
-            stop=self._stops.intake,
-            on_watchdog=self._metrics.consumer_watchdog.inc,
-        )
         rules = self._settings.intake
         return Intake(
-            consumer,
+            self._consumer(name, queue),
             self._publisher(_unobserved),
             self._ledger,
             Reader(
@@ -206,9 +193,11 @@ class Builder:
                 {tenant.name: tenant.id_mapping() for tenant in tenants},
                 timedelta(seconds=rules.future_tolerance_s),
             ),
+            name=name,
             topology=self._topology,
             policies=self._policies,
-            batching=Batching(broker.batch_size, broker.gather_ms / 1000),
+            # What is urgent does not wait for company.
+            batching=Batching(broker.batch_size, 0.0 if name == "urgent" else broker.gather_ms / 1000),
             metrics=self._metrics,
             heartbeats=self._heartbeats,
             clock=self._host.clock,
@@ -221,6 +210,20 @@ class Builder:
                 pause=rules.brake_pause_s,
                 longest=rules.brake_longest_s,
             ),
+        )
+
+    def _consumer(self, name: str, queue: str) -> Consumer:
+        broker = self._settings.broker
+        return self._host.consumer(
+            broker.read_url(),
+            queue,
+            prefetch=broker.prefetch,
+            slow_start=True,
+            heartbeat=broker.heartbeat_s,
+            jitter=self._host.chance,
+            on_state=self._on_connection(name),
+            stop=self._stops.intake,
+            on_watchdog=self._metrics.consumer_watchdog.inc,
         )
 
     def _converger(self, tenant: TenantSettings, client: CirrusClient, relay: Relay) -> Converger:
@@ -249,6 +252,7 @@ class Builder:
             ),
             pool=self._host.pool(tenant.concurrency, f"converge-{tenant.name}"),
             free=self._host.places(tenant.concurrency),
+            places=tenant.concurrency,
             wake=self._host.event(),
         )
 
@@ -300,6 +304,15 @@ class Builder:
             stall_after=observe.stall_after_s,
         )
 
+    def _ops_of(self, intakes: Mapping[str, Intake], webhook: WebhookServer | None) -> OpsServer:
+        checks: dict[str, Callable[[], str | None]] = {
+            "ledger": self._ledger_problem,
+            "broker": partial(self._broker_problem, intakes),
+        }
+        if webhook is not None:
+            checks["webhook"] = webhook.problem
+        return self._ops(checks, notes={name: partial(_paused, intake) for name, intake in intakes.items()})
+
     def _ledger_problem(self) -> str | None:
         try:
             self._ledger.check()
@@ -308,9 +321,11 @@ class Builder:
             return str(error)
         return None
 
-    def _broker_problem(self) -> str | None:
-        # The consumer's own state, not a connection of the probe's: that is what readiness is about.
-        return None if self._connected.get("intake") else "the intake has no connection to the broker"
+    def _broker_problem(self, intakes: Mapping[str, Intake]) -> str | None:
+        # The consumers' own state, not a connection of the probe's: that is what readiness is about. A paused intake
+        # has no connection because it wants none; the receiver of notices must not suffer for it.
+        away = [name for name, intake in intakes.items() if not (intake.paused or self._connected.get(name))]
+        return f"no connection to the broker: {', '.join(away)}" if away else None
 
     def _announce(self) -> None:
         outcomes = {kind for handler in self._handlers for kind in handler.outcomes}
@@ -320,6 +335,7 @@ class Builder:
             kinds=KINDS,
             outcome_types=sorted(outcomes),
             dead_letter_reasons=REASONS,
+            loops=self._running,
         )
         self._metrics.build_info.of(__version__, "", platform.python_version()).set(1)
 
@@ -369,6 +385,10 @@ def _nudging(nudged: Sequence[Converger | Guard]) -> Callable[[], None]:
             each.nudge()
 
     return nudge
+
+
+def _paused(intake: Intake) -> str | None:
+    return intake.paused
 
 
 def _unobserved(connected: bool) -> None:  # noqa: FBT001 - an observer's shape

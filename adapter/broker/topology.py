@@ -26,13 +26,16 @@ class Topology:
     """The names and limits of what is declared. On a live queue none of its arguments can be changed.
 
     `bindings` are the routing keys of `events_exchange` that the intake listens to. On brokers that
-    kombu emulates use exactly one, and no second queue with the same key. `outcomes_queue` receives every
-    outcome, for those who have no queue of their own bound yet.
+    kombu emulates use exactly one, and no second queue with the same key. `urgent_queue` is read beside the intake
+    queue. It has an exchange of its own, with the same keys: no key could take an event out of the other queue.
+    `outcomes_queue` receives every outcome, for those who have no queue of their own bound yet.
     """
 
     events_exchange: str = "sis.events"
     intake_queue: str = "cirrus-adapter.intake"
     bindings: tuple[str, ...] = ("#",)
+    urgent_exchange: str = "sis.urgent"
+    urgent_queue: str | None = "cirrus-adapter.urgent"
     outcomes_exchange: str = "cirrus.events"
     dead_letter_queue: str = "cirrus-adapter.dead"
     dead_letter_exchange: str = "cirrus-adapter.dead"
@@ -40,9 +43,15 @@ class Topology:
     outcomes_queue: str | None = None
 
     @property
+    def inlets(self) -> Mapping[str, str]:
+        """The queues that events are read from, each with its exchange."""
+        urgent = {self.urgent_queue: self.urgent_exchange} if self.urgent_queue else {}
+        return {self.intake_queue: self.events_exchange, **urgent}
+
+    @property
     def exchanges(self) -> tuple[str, ...]:
         """Every exchange, each a durable topic exchange."""
-        return (self.events_exchange, self.outcomes_exchange, self.dead_letter_exchange)
+        return (*self.inlets.values(), self.outcomes_exchange, self.dead_letter_exchange)
 
     @property
     def queues(self) -> Mapping[str, Mapping[str, object]]:
@@ -53,16 +62,17 @@ class Topology:
         day needs.
         """
         kept = {"x-queue-type": "quorum", "x-delivery-limit": _NO_REAL_LIMIT}
+        read = {
+            "x-queue-type": "quorum",
+            "x-delivery-limit": self.delivery_limit,
+            "x-dead-letter-exchange": self.dead_letter_exchange,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",  # at-least-once asks for it
+        }
         return {
             self.dead_letter_queue: kept,
             **({self.outcomes_queue: kept} if self.outcomes_queue else {}),
-            self.intake_queue: {
-                "x-queue-type": "quorum",
-                "x-delivery-limit": self.delivery_limit,
-                "x-dead-letter-exchange": self.dead_letter_exchange,
-                "x-dead-letter-strategy": "at-least-once",
-                "x-overflow": "reject-publish",  # at-least-once asks for it
-            },
+            **dict.fromkeys(self.inlets, read),
         }
 
     @property
@@ -71,7 +81,7 @@ class Topology:
         return (
             (self.dead_letter_queue, self.dead_letter_exchange, "#"),
             *(((self.outcomes_queue, self.outcomes_exchange, "#"),) if self.outcomes_queue else ()),
-            *((self.intake_queue, self.events_exchange, key) for key in self.bindings),
+            *((queue, exchange, key) for queue, exchange in self.inlets.items() for key in self.bindings),
         )
 
 

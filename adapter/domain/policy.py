@@ -104,6 +104,8 @@ class Policy:
 
     def due_at(self, now: datetime, deadline: datetime | None) -> datetime:
         """Return when new work is due: urgent work at once, the rest after a moment in which more may arrive."""
-        if deadline is not None and deadline - now <= self.urgent_within:
-            return now
-        return now + self.linger
+        return now if deadline is not None and self.is_urgent(now, deadline) else now + self.linger
+
+    def is_urgent(self, now: datetime, deadline: datetime) -> bool:
+        """Tell whether what is needed by `deadline` goes before everything else."""
+        return deadline - now <= self.urgent_within

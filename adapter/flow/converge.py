@@ -9,10 +9,13 @@ from adapter.errors import LeaseLost, LedgerError
 from adapter.flow.gate import Permit
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import Passes
-from adapter.ledger.work import Claim
+from adapter.ledger.work import NO_RESERVE, Claim, Reserve
 
 IDLE = 0.25
 """Seconds between two looks for due work when nobody has nudged."""
+
+KEPT_FOR_URGENT = 1
+"""Places that ordinary work leaves free, where there are more than that."""
 
 LAST_CALLS = 120.0
 """Seconds that calls under way are waited for when nobody says how long: longer than a call may take."""
@@ -24,10 +27,14 @@ class Converger:
     """Brings one tenant's Cirrus to what the ledger says should be.
 
     It claims only as much as it has `free` places for in the `pool`, so a claim never waits while its lease runs.
+    The last of several `places` are kept for urgent work, which so finds one whatever long calls the rest is at.
     """
 
-    def __init__(self, passes: Passes, *, pool: Executor, free: threading.Semaphore, wake: threading.Event) -> None:
+    def __init__(
+        self, passes: Passes, *, pool: Executor, free: threading.Semaphore, places: int, wake: threading.Event
+    ) -> None:
         self._passes = passes
+        self._kept = Reserve(KEPT_FOR_URGENT if places > KEPT_FOR_URGENT else 0, passes.tenancy.policy.urgent_within)
         self._tenancy = passes.tenancy
         self._pool = pool
         self._free = free
@@ -42,10 +49,11 @@ class Converger:
     def turn(self) -> None:
         """Claim what is due and start on it, or wait a moment."""
         self._wake.clear()
-        free = self._reserve()
+        free = self._free_places()
         permit = self._tenancy.gate.allows(free)
         self._give_back(free - permit.claims)
-        claims = self._claim(permit) if permit.claims else []
+        # Where the gate lets only some through, places are left anyway.
+        claims = self._claim(permit, self._kept if permit.claims == free else NO_RESERVE) if permit.claims else []
         with self._lock:
             self._under_way += len(claims)
         for claim in claims:
@@ -70,7 +78,7 @@ class Converger:
         with self._lock:
             return self._under_way > 0
 
-    def _reserve(self) -> int:
+    def _free_places(self) -> int:
         """Take every free place; wait a moment for one when there is none."""
         if not self._free.acquire(timeout=IDLE):
             return 0
@@ -83,10 +91,10 @@ class Converger:
         if places:
             self._free.release(places)
 
-    def _claim(self, permit: Permit) -> list[Claim]:
+    def _claim(self, permit: Permit, reserve: Reserve) -> list[Claim]:
         claims: list[Claim] = []
         try:
-            claims = self._passes.ledger.claim(self._tenancy.name, permit.claims, LEASE)
+            claims = self._passes.ledger.claim(self._tenancy.name, permit.claims, LEASE, reserve)
         finally:
             unused = permit.claims - len(claims)
             self._give_back(unused)

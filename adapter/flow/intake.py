@@ -54,7 +54,10 @@ class Poison:
 
 
 class Intake:
-    """Owns the consumer and the dead-letter publisher; every method belongs to one thread."""
+    """Reads one queue; owns the consumer and the dead-letter publisher; every method belongs to one thread.
+
+    `name` is that of its loop. What comes by which queue, and in which order, changes nothing but how soon it is read.
+    """
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class Intake:
         ledger: Ledger,
         reader: Reader,
         *,
+        name: str,
         topology: Topology,
         policies: Mapping[str, Policy],
         batching: Batching,
@@ -77,6 +81,7 @@ class Intake:
         self._dead_letters = dead_letters
         self._ledger = ledger
         self._reader = reader
+        self._name = name
         self._topology = topology
         self._policies = policies
         self._batching = batching
@@ -87,6 +92,7 @@ class Intake:
         self._stop = stop
         # The clock may jump: then one pause is longer or shorter than it should be.
         self._brake = Brake(brake or BrakeRules(), lambda: clock().timestamp())
+        self._shown: str | None = None
 
     @property
     def paused(self) -> str | None:
@@ -135,13 +141,18 @@ class Intake:
         """
         self._consumer.close()
         reason = self._brake.reason
-        self._metrics.intake_paused.replace({} if reason is None else {(reason,): 1.0})
+        if self._shown is not None:
+            self._metrics.intake_paused.of(self._name, self._shown).set(0)
+        if reason is not None:
+            self._metrics.intake_paused.of(self._name, reason).set(1)
+        self._shown = reason
         if released:
             self._consumer.narrow(None)
-            _log.info("intake_resumed")
+            _log.info("intake_resumed", loop=self._name)
         else:
             self._consumer.narrow(self._brake.probe)
-            _log.error("intake_paused", reason=reason, seconds=round(self._brake.left), why=self.paused)
+            seconds = round(self._brake.left)
+            _log.error("intake_paused", loop=self._name, reason=reason, seconds=seconds, why=self.paused)
 
     def close(self) -> None:
         """Give back what is not acknowledged and say goodbye to the broker."""
@@ -198,7 +209,7 @@ class Intake:
             self._stop.wait(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
             self._consumer.tick()
-            self._heartbeats.beat("intake")
+            self._heartbeats.beat(self._name)
 
     def _count(self, good: Sequence[tuple[Delivery, Incoming]], handled: Sequence[str]) -> list[Poison]:
         now = self._clock()
@@ -210,8 +221,9 @@ class Intake:
                 poison.append(Poison(delivery, error, envelope.type, envelope.tenant))
                 continue
             self._metrics.messages_handled.of(envelope.type, envelope.tenant, outcome).inc()
-            self._metrics.message_age.of(envelope.type).observe(max(0.0, (now - envelope.time).total_seconds()))
-        _log.info("batch_stored", messages=len(good), applied=handled.count("applied"))
+            age = max(0.0, (now - envelope.time).total_seconds())
+            self._metrics.message_age.of(envelope.type, self._name).observe(age)
+        _log.info("batch_stored", loop=self._name, messages=len(good), applied=handled.count("applied"))
         return poison
 
     def _bury(self, poison: Sequence[Poison]) -> bool:
@@ -239,7 +251,7 @@ class Intake:
             self._stop.wait(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
             self._consumer.tick()
-            self._heartbeats.beat("intake")
+            self._heartbeats.beat(self._name)
         for item in poison:
             self._metrics.dead_letters.of(item.error.reason).inc()
             self._metrics.messages_handled.of(item.event_type, item.tenant, "dead_lettered").inc()

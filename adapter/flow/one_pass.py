@@ -1,8 +1,11 @@
-"""One pass over one claimed aggregate: plan, call, record, and again until there is nothing to call."""
+"""One pass over one claimed aggregate: plan, call, record, and again until there is nothing to call.
+
+What an answer brings and what the next plan makes of it are stored together, so a call costs one transaction.
+"""
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import assert_never
@@ -23,7 +26,7 @@ from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
 from adapter.flow.pacing import Pacer
 from adapter.ledger.ledger import Ledger
-from adapter.ledger.work import Claim
+from adapter.ledger.work import Claim, Release
 from adapter.observe.metrics import Metrics
 
 MOST_ROUNDS = 50
@@ -54,6 +57,29 @@ class _Again:
     counts: bool = True
 
 
+@dataclass(slots=True)
+class _News:
+    """What a pass has found since the ledger heard of it: the aggregate as the ledger has it, and as it is now."""
+
+    known: Aggregate
+    aggregate: Aggregate = field(init=False)
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+    def __post_init__(self) -> None:
+        self.aggregate = self.known
+
+    def add(self, findings: Iterable[Finding], now: datetime) -> None:
+        """Take in what was found at a moment."""
+        if found := tuple(findings):
+            self.findings += found
+            self.aggregate = fold(self.aggregate, found, now)
+
+    def kept(self) -> None:
+        """Note that the ledger has it all."""
+        self.known = self.aggregate
+        self.findings = []
+
+
 @dataclass(frozen=True, slots=True)
 class Passes:
     """Makes passes for one tenant; used from many threads at once.
@@ -76,6 +102,7 @@ class Passes:
         A `probe` finds out whether Cirrus is back: it may call while other passes may not.
         """
         aggregate, read_at = self.ledger.load(claim)
+        news = _News(aggregate)
         started = self.monotonic()
 
         def now() -> datetime:
@@ -84,24 +111,25 @@ class Passes:
         handler = self.handlers[claim.ref.kind]
         for rounds in range(MOST_ROUNDS):
             moment = now()
-            plan = handler.plan(aggregate, moment, self.tenancy.policy)
-            if plan.whole and not aggregate.complete:
+            plan = handler.plan(news.aggregate, moment, self.tenancy.policy)
+            if plan.whole and not news.aggregate.complete:
+                self._keep(claim, news)
                 aggregate, _ = self.ledger.load(claim, whole=True)
+                news = _News(aggregate)
                 continue
-            aggregate = self._record(claim, aggregate, plan.findings, moment)
+            news.add(plan.findings, moment)
             if not plan.steps:
-                self._release(claim, look_again=plan.look_again)
+                self._release(claim, news, look_again=plan.look_again)
                 return
             if rounds == 0 and not probe and (seconds := self._retry_in(claim, moment)):
-                self._release(claim, again=_Again(seconds, counts=False))
+                self._release(claim, news, again=_Again(seconds, counts=False))
                 return
-            outcome = self._perform_all(handler, claim, aggregate, plan, now, probe=probe)
-            if isinstance(outcome, _Again):
-                self._release(claim, again=outcome)
+            again = self._perform_all(handler, claim, news, plan, now, probe=probe)
+            if again is not None:
+                self._release(claim, news, again=again)
                 return
-            aggregate = outcome
         _log.error("not_converging", kind=claim.ref.kind, rounds=MOST_ROUNDS)
-        self._release(claim, again=_Again(self.tenancy.policy.retry_longest))
+        self._release(claim, news, again=_Again(self.tenancy.policy.retry_longest))
 
     def _retry_in(self, claim: Claim, now: datetime) -> float:
         """Return 0 for work that may be tried now, else the seconds until its turn in the budget of retries."""
@@ -116,14 +144,18 @@ class Passes:
         self,
         handler: Handler,
         claim: Claim,
-        aggregate: Aggregate,
+        news: _News,
         plan: Plan,
         now: Callable[[], datetime],
         *,
         probe: bool,
-    ) -> Aggregate | _Again:
-        """Perform the steps until one is not confirmed; return what is known then, or when to try again."""
+    ) -> _Again | None:
+        """Perform the steps until one is not confirmed; return when to try again, None to plan anew at once.
+
+        Everything that is known is stored before each call; what the last one has brought is left in `news`.
+        """
         for step in plan.steps:
+            self._keep(claim, news)
             self.tenancy.pacer.take(self.stop.wait)
             if self.stop.is_set() or self.tenancy.gate.bars(probe=probe):
                 return _Again(0.0, counts=False)
@@ -131,24 +163,23 @@ class Passes:
                 # What the plan wanted to look at meanwhile may need no call, or one that is more needed.
                 soonest = min(again_at, plan.look_again or again_at)
                 return _Again((soonest - now()).total_seconds(), counts=False)
-            receipt = self._perform(handler, aggregate, step, now, probe=probe)
-            findings = handler.report(aggregate, receipt, self.tenancy.policy)
-            aggregate = self._record(claim, aggregate, findings, receipt.at)
+            receipt = self._perform(handler, news.aggregate, step, now, probe=probe)
+            news.add(handler.report(news.aggregate, receipt, self.tenancy.policy), receipt.at)
             verdict: Verdict = receipt.verdict
             match verdict:
                 case Confirmed():
                     continue
                 case Rejected() | Manual():
-                    return aggregate
+                    return None
                 case Unsure(after=after):
-                    return aggregate if after == 0 else self._later(after, probe=probe)
+                    return None if after == 0 else self._later(after, probe=probe)
                 case Retry(after=after):
                     return self._later(after, probe=probe)
                 case Halt():
                     return _Again(0.0, counts=False)
                 case _ as never:
                     assert_never(never)
-        return aggregate
+        return None
 
     def _later(self, after: float, *, probe: bool) -> _Again:
         seconds = after * self._spread()
@@ -209,25 +240,33 @@ class Passes:
                 else:
                     gate.answered(probe=probe)
 
-    def _record(self, claim: Claim, aggregate: Aggregate, findings: tuple[Finding, ...], now: datetime) -> Aggregate:
-        if not findings:
-            return aggregate
-        recorded = self.ledger.record(claim, aggregate, findings, self.tenancy.policy, LEASE)
-        for kind, age in recorded.settled:
-            self.metrics.desired_age.of(kind).observe(max(0.0, age))
-        if any(finding.outcomes for finding in findings):
-            self.told()
-        return fold(aggregate, findings, now)
+    def _keep(self, claim: Claim, news: _News) -> None:
+        """Store what is new; nobody has to find that out again."""
+        if news.findings:
+            self._store(claim, news, LEASE)
 
-    def _release(self, claim: Claim, *, look_again: datetime | None = None, again: _Again | None = None) -> None:
-        attempt = 0 if again is None else claim.attempt + again.counts
-        self.ledger.release(
-            claim,
+    def _release(
+        self, claim: Claim, news: _News, *, look_again: datetime | None = None, again: _Again | None = None
+    ) -> None:
+        """Give the claim back, with what is new."""
+        how = Release(
+            linger=self.tenancy.policy.linger,
             due_in=None if again is None else again.seconds,
             look_again=look_again,
-            attempt=attempt,
-            linger=self.tenancy.policy.linger,
+            attempt=0 if again is None else claim.attempt + again.counts,
         )
+        if news.findings:
+            self._store(claim, news, how)
+        else:
+            self.ledger.release(claim, how)
+
+    def _store(self, claim: Claim, news: _News, then: timedelta | Release) -> None:
+        recorded = self.ledger.record(claim, news.known, news.findings, self.tenancy.policy, then)
+        for kind, age in recorded.settled:
+            self.metrics.desired_age.of(kind).observe(max(0.0, age))
+        if any(finding.outcomes for finding in news.findings):
+            self.told()
+        news.kept()
 
     def _spread(self) -> float:
         """Lengthen a pause by up to a half, so that what failed together is not tried together."""

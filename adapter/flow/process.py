@@ -55,7 +55,7 @@ class Wiring:
     """The parts of one process, in the order of the flow."""
 
     ledger: Ledger
-    intake: Intake
+    intakes: tuple[Intake, ...]
     convergers: tuple[Converger, ...]
     relay: Relay
     platforms: tuple[Platform, ...]
@@ -117,7 +117,7 @@ class App:
         # Cirrus repeats what it could not deliver, so nobody has to be asked to wait.
         finished = wiring.webhook.stop(left(INTAKE_ENDS)) if wiring.webhook is not None else True
         closers: tuple[tuple[float, Callable[[], bool]], ...] = (
-            (INTAKE_ENDS, self._close_intake),
+            (INTAKE_ENDS, self._close_intakes),
             (CONVERGE_ENDS, lambda: self._close_convergers(left)),
             (PUBLISH_ENDS, lambda: wiring.relay.close(left(PUBLISH_ENDS))),
             (1.0, lambda: True),
@@ -134,8 +134,9 @@ class App:
         _log.info("stopped", finished=finished)
         return finished
 
-    def _close_intake(self) -> bool:
-        self._wiring.intake.close()
+    def _close_intakes(self) -> bool:
+        for intake in self._wiring.intakes:
+            intake.close()
         return True
 
     def _close_convergers(self, left: Callable[[float], float]) -> bool:

@@ -14,7 +14,9 @@ from adapter.ledger.ledger import Ledger
 from adapter.ledger.outbox import Pending
 from adapter.observe.metrics import Metrics
 
-BATCH = 500
+BATCH = 200
+"""Events that are taken at once. What has become urgent meanwhile waits for as many, so they are few."""
+
 LEASE = timedelta(seconds=60)
 """Longer than a batch may take to be confirmed."""
 

@@ -10,18 +10,19 @@ import sqlalchemy as sa
 
 from adapter.domain.applying import answered, depart, overtaken, renamed, settle
 from adapter.domain.findings import Continues, Dismissed, Erases, Finding, Handed, Settled, Task, Waits
+from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.ledger import erasing
 from adapter.ledger.database import Transaction
 from adapter.ledger.departures import leave
 from adapter.ledger.documents import file
-from adapter.ledger.outbox import Writer
+from adapter.ledger.outbox import Writer, hurry
 from adapter.ledger.rows import by_kind, by_ref, facet_values, intake_values, lock_records, read_record, settle_values
 from adapter.ledger.schema import DUE, KNOWN, SETTLED, journal, records, tasks
 from adapter.ledger.texts import close_note, task_values
 from adapter.ledger.upsert import Names, Overrides, append, insert_new, update_rows, upsert
-from adapter.ledger.work import Claim, Touch, hold_lease, touch, waiting_homes
+from adapter.ledger.work import Claim, Release, Touch, hold_lease, release, touch, waiting_homes
 
 RECORD_KEY = ("tenant", "kind", "key")
 
@@ -54,12 +55,13 @@ def record_findings(
     *,
     writer: Writer,
     policy: Policy,
-    lease: timedelta,
+    then: timedelta | Release,
 ) -> Recorded:
-    """Store the findings, their outcomes and tasks, and prolong the lease; all or nothing.
+    """Store the findings, their outcomes and tasks, and prolong the lease or give the work back; all or nothing.
 
-    A record that the SIS changed meanwhile keeps only what was learnt of Cirrus: it is due again. So is one that is to
-    be told of under a name that it has no longer.
+    `aggregate` is what was known before the first of the findings; there may be several of one record, in the order in
+    which they were found. A record that the SIS changed meanwhile keeps only what was learnt of Cirrus: it is due
+    again. So is one that is to be told of under a name that it has no longer.
     """
     demanded = _demanded(aggregate, findings)
     awaited = _awaited(claim, findings)
@@ -73,10 +75,10 @@ def record_findings(
     others = told - {finding.ref for finding in findings}
     _keep_names(tx, claim, [current[ref].record for ref in sorted(others) if current.get(ref) != locked.get(ref)])
     _demand(tx, claim, demanded)
-    writer.write(tx, claim.tenant, [outcome for f in findings for outcome in f.outcomes], claim.deadline)
+    _tell(tx, claim, [outcome for f in findings for outcome in f.outcomes], writer, policy)
     file(tx, claim.tenant, findings)
     _close_tasks(tx, claim, findings)
-    _raise_tasks(tx, claim, [task for finding in findings for task in finding.tasks])
+    _raise_tasks(tx, claim, _still_asked(findings))
     _note(tx, claim, findings)
     erasing.ask(tx, claim, aggregate, findings)
     touches = {Touch(home) for home in _released(tx, claim, findings)}
@@ -84,8 +86,17 @@ def record_findings(
     if anew or any(_has_moved_on(aggregate.related.get(ref), current.get(ref)) for ref in awaited):
         touches.add(Touch(claim.ref))
     touch(tx, claim.tenant, policy, touches, held=claim)
-    hold_lease(tx, claim, lease)
+    if isinstance(then, Release):
+        release(tx, claim, then)
+    else:
+        hold_lease(tx, claim, then)
     return Recorded(tuple(settled))
+
+
+def _tell(tx: Transaction, claim: Claim, outcomes: Sequence[Outcome], writer: Writer, policy: Policy) -> None:
+    writer.write(tx, claim.tenant, outcomes, claim.deadline)
+    if outcomes and policy.is_urgent(tx.now, claim.deadline):
+        hurry(tx, claim.tenant, [outcome.subject for outcome in outcomes], claim.deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,34 +121,36 @@ def _settle(
     planned = {record.ref: record for record in (aggregate.root, *aggregate.members) if record is not None}
     planned |= {finding.ref: finding.first for finding in findings if finding.first is not None}
     first: dict[Ref, Record] = {}
-    updates: dict[Ref, dict[str, Any]] = {}
+    after: dict[Ref, Record] = {}
     departures: dict[Ref, Record] = {}
-    settled: list[tuple[str, float]] = []
     for finding in findings:
-        found = current.get(finding.ref)
-        if found is None and finding.first is not None:
-            first[finding.ref] = settle(answered(finding.first, finding.first), finding, tx.now)
-        if found is None or finding.ref not in planned:
+        ref = finding.ref
+        found = current.get(ref)
+        if found is None:
+            if (new := first.get(ref) or finding.first) is not None:
+                first[ref] = settle(answered(new, new), finding, tx.now)
             continue
-        was = planned[finding.ref]
-        if found.record.home != was.home:
+        if (was := planned.get(ref)) is None:
+            continue
+        record = after.get(ref, found.record)
+        if record.home != was.home:
             if finding.confirmed is not None:
-                left = _left_behind(found.record, was, finding)
+                left = _left_behind(record, was, finding)
                 departures[left.ref] = left
-        elif found.record.revision != was.revision:
-            updates[finding.ref] = settle_values(tx, claim.tenant, overtaken(found.record, finding))
-        elif finding.ref in anew:
-            due = replace(overtaken(found.record, finding), status=Status.DUE)
-            updates[finding.ref] = settle_values(tx, claim.tenant, due)
+        elif record.revision != was.revision:
+            after[ref] = overtaken(record, finding)
+        elif ref in anew:
+            after[ref] = replace(overtaken(record, finding), status=Status.DUE)
         else:
-            after = settle(found.record, finding, tx.now)
-            if after.status is Status.SETTLED and found.record.status is not Status.SETTLED:
-                settled.append((finding.ref.kind, (tx.now - found.changed_at).total_seconds()))
-            updates[finding.ref] = settle_values(tx, claim.tenant, after)
-    _update(tx, claim, updates, SETTLE_COLUMNS)
+            after[ref] = settle(record, finding, tx.now)
+    _update(tx, claim, {ref: settle_values(tx, claim.tenant, record) for ref, record in after.items()}, SETTLE_COLUMNS)
     insert_new(tx, records, [_whole(tx, claim.tenant, record) for _, record in sorted(first.items())], RECORD_KEY)
     leave(tx, claim.tenant, departures.values())
-    return settled
+    return [
+        (ref.kind, (tx.now - current[ref].changed_at).total_seconds())
+        for ref, record in after.items()
+        if record.status is Status.SETTLED and current[ref].record.status is not Status.SETTLED
+    ]
 
 
 def _whole(tx: Transaction, tenant: str, record: Record) -> dict[str, Any]:
@@ -183,7 +196,9 @@ def _misnamed(
 
 
 def _untold(finding: Finding) -> Finding:
-    """Return what is left of a finding when it is to be told later: what is known of Cirrus."""
+    """Return what is left of a finding that is to be told later; what an answer has brought is told all the same."""
+    if isinstance(finding.state, Continues | Erases):
+        return finding
     return Finding(finding.ref, Continues(), confirmed=finding.confirmed)
 
 
@@ -199,6 +214,16 @@ def _named(planned: Mapping[Ref, Record], told: Iterable[Ref], locked: Mapping[R
 def _keep_names(tx: Transaction, claim: Claim, renamed: Iterable[Record]) -> None:
     """Store the names of records that nothing was found of, only that outcomes of others go by them."""
     _update(tx, claim, {record.ref: facet_values(tx, claim.tenant, record) for record in renamed}, ("facets",))
+
+
+def _still_asked(findings: Iterable[Finding]) -> list[Task]:
+    """Return the tasks that are raised, but for those that a later finding closes."""
+    asked: dict[tuple[Ref, str], Task] = {}
+    for finding in findings:
+        for name in finding.closes:
+            asked.pop((finding.ref, name), None)
+        asked |= {(task.ref, task.name): task for task in finding.tasks}
+    return list(asked.values())
 
 
 def _raise_tasks(tx: Transaction, claim: Claim, raised: Iterable[Task]) -> None:
@@ -283,6 +308,8 @@ def _demanded(aggregate: Aggregate, findings: Iterable[Finding]) -> list[Ref]:
                 wanting = before.get(finding.ref)
                 if wanting is None or (wanting.ref, wanting.reason) != (ref, reason):
                     demanded.add(ref)
+            case Continues() if finding.confirmed is not None:
+                before.pop(finding.ref, None)  # what was learnt has ended the wait
             case _:
                 pass
     return sorted(demanded)

@@ -129,9 +129,11 @@ class Ledger:
         """Return the holds with what they hold."""
         return self._again("holds", lambda tx: holds.listed(tx, closed=closed))
 
-    def claim(self, tenant: str, limit: int, lease: timedelta) -> list[work.Claim]:
+    def claim(
+        self, tenant: str, limit: int, lease: timedelta, reserve: work.Reserve = work.NO_RESERVE
+    ) -> list[work.Claim]:
         """Take due work; see `work.claim_due`. Each claim is held until `let_go`."""
-        claims = self._again("claim", lambda tx: work.claim_due(tx, tenant, self._worker, limit, lease))
+        claims = self._again("claim", lambda tx: work.claim_due(tx, tenant, self._worker, limit, lease, reserve))
         with self._lock:
             self._held.update(claims)
         return claims
@@ -157,26 +159,27 @@ class Ledger:
             return aggregates.load_aggregate(tx, claim, whole=whole), tx.now
 
     def record(
-        self, claim: work.Claim, aggregate: Aggregate, findings: Sequence[Finding], policy: Policy, lease: timedelta
+        self,
+        claim: work.Claim,
+        aggregate: Aggregate,
+        findings: Sequence[Finding],
+        policy: Policy,
+        then: timedelta | work.Release,
     ) -> converge.Recorded:
-        """Store what was found; raises `LeaseLost` when the work is another worker's by now."""
+        """Store what was found, and prolong the lease or give the work back; see `converge.record_findings`.
+
+        Raises `LeaseLost` when the work is another worker's by now.
+        """
         return self._again(
             "record",
             lambda tx: converge.record_findings(
-                tx, claim, aggregate, findings, writer=self._writer, policy=policy, lease=lease
+                tx, claim, aggregate, findings, writer=self._writer, policy=policy, then=then
             ),
         )
 
-    def release(
-        self, claim: work.Claim, *, due_in: float | None, look_again: datetime | None, attempt: int, linger: timedelta
-    ) -> None:
-        """Give the work back: due in so many seconds, or when there is something to look at, or not at all."""
-
-        def give_back(tx: Transaction) -> None:
-            due_at = look_again if due_in is None else tx.now + timedelta(seconds=due_in)
-            work.release(tx, claim, due_at, attempt, tx.now + linger)
-
-        self._again("release", give_back)
+    def release(self, claim: work.Claim, how: work.Release) -> None:
+        """Give the work back; raises `LeaseLost`."""
+        self._again("release", lambda tx: work.release(tx, claim, how))
 
     def claim_outbox(self, limit: int, lease: timedelta) -> list[outbox.Pending]:
         """Take events to publish; see `outbox.claim_pending`."""

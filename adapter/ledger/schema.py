@@ -175,7 +175,12 @@ outbox = sa.Table(
         "subject",
         "seq",
     ),
-    sa.Index("outbox_age", "published_at"),
+    sa.Index(
+        "outbox_age",
+        "published_at",
+        sqlite_where=sa.text("published_at IS NOT NULL"),
+        postgresql_where=sa.text("published_at IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

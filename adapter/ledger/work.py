@@ -42,6 +42,17 @@ class Touch:
 
 
 @dataclass(frozen=True, slots=True)
+class Reserve:
+    """So many places are kept for urgent work: for exams that begin `within` this time, or began so shortly ago."""
+
+    places: int = 0
+    within: timedelta = timedelta()
+
+
+NO_RESERVE = Reserve()
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A lease on one aggregate."""
 
@@ -52,6 +63,19 @@ class Claim:
     attempt: int
     deadline: datetime
     unsure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How an aggregate is given back: due in `due_in` seconds, else at `look_again`, else not at all.
+
+    `attempt` is how often the same work has been tried in vain. What has changed meanwhile is due after `linger`.
+    """
+
+    linger: timedelta
+    due_in: float | None = None
+    look_again: datetime | None = None
+    attempt: int = 0
 
 
 def touch(tx: Transaction, tenant: str, policy: Policy, touches: Iterable[Touch], *, held: Claim | None = None) -> None:
@@ -130,10 +154,12 @@ def _waiting_for(kinds: tuple[str, ...]) -> Query:
     )
 
 
-def claim_due(tx: Transaction, tenant: str, worker: str, limit: int, lease: timedelta) -> list[Claim]:
-    """Take up to `limit` due aggregates, earliest deadline first."""
+def claim_due(
+    tx: Transaction, tenant: str, worker: str, limit: int, lease: timedelta, reserve: Reserve = NO_RESERVE
+) -> list[Claim]:
+    """Take up to `limit` due aggregates, earliest deadline first; what is not urgent leaves the reserve free."""
     claims: list[Claim] = []
-    for row in tx.connection.execute(_DUE, {"tenant": tenant, "now": tx.now, "limit": limit}).all():
+    for row in _due(tx, tenant, limit, reserve):
         ref = Ref(row.kind, row.key)
         unsure = row.unsure or row.lease_by is not None
         claims.append(Claim(tenant, ref, row.fence + 1, row.touched, row.attempt, row.deadline, unsure=unsure))
@@ -142,6 +168,17 @@ def claim_due(tx: Transaction, tenant: str, worker: str, limit: int, lease: time
         given = {"of_tenant": tenant, "worker": worker, "until": tx.now + lease}
         tx.connection.execute(_lease(tuple(keys)), {**given, **keys})
     return claims
+
+
+def _due(tx: Transaction, tenant: str, limit: int, reserve: Reserve) -> list[sa.Row[Any]]:
+    since, until = tx.now - reserve.within, tx.now + reserve.within
+    ordinary = limit - reserve.places
+    given: dict[str, Any] = {"tenant": tenant, "now": tx.now, "limit": limit}
+    tx.sort_nothing()
+    if ordinary <= 0:
+        return list(tx.connection.execute(_URGENT, {**given, "since": since, "until": until}))
+    rows = enumerate(tx.connection.execute(_DUE, given))
+    return [row for number, row in rows if number < ordinary or since <= row.deadline <= until]
 
 
 _DUE = (
@@ -155,6 +192,7 @@ _DUE = (
     .limit(sa.bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
+_URGENT = _DUE.where(work.c.deadline.between(sa.bindparam("since"), sa.bindparam("until")))
 
 
 @cache
@@ -182,9 +220,15 @@ def hold_lease(tx: Transaction, claim: Claim, lease: timedelta) -> None:
         raise _lost(claim)
 
 
-def release(tx: Transaction, claim: Claim, due_at: datetime | None, attempt: int, again_at: datetime) -> None:
-    """Give the aggregate back: due at `due_at`, or at `again_at` when something changed meanwhile."""
-    given = {"seen": claim.touched, "due": due_at, "again": again_at, "attempts": attempt}
+def release(tx: Transaction, claim: Claim, how: Release) -> None:
+    """Give the aggregate back, or raise `LeaseLost` and so undo the whole transaction.
+
+    A deadline that will be stale when it is due is forgotten.
+    """
+    due_at = how.look_again if how.due_in is None else tx.now + timedelta(seconds=how.due_in)
+    stale = (due_at or tx.now) - STALE
+    given = {"seen": claim.touched, "due": due_at, "again": tx.now + how.linger, "attempts": how.attempt}
+    given |= {"stale": stale, "far": FAR}
     if not _update(tx, claim, _GIVE_BACK, **given):
         raise _lost(claim)
 
@@ -231,6 +275,13 @@ _GIVE_BACK = (
         due_at=sa.case(
             (work.c.touched != sa.bindparam("seen"), sa.bindparam("again", type_=_MOMENT)),
             else_=sa.bindparam("due", type_=_MOMENT),
+        ),
+        deadline=sa.case(
+            (
+                sa.and_(work.c.touched == sa.bindparam("seen"), work.c.deadline <= sa.bindparam("stale")),
+                sa.bindparam("far", type_=_MOMENT),
+            ),
+            else_=work.c.deadline,
         ),
     )
 )

@@ -14,8 +14,9 @@ from typing import Literal
 PREFIX = "cirrus_adapter_"
 
 HORIZONS = ("1h", "24h", "7d", "later")
-LOOPS = ("intake", "notices", "guard", "converge", "erasures", "publish", "leases", "gauges")
-BROKER_LOOPS = ("intake", "publish")
+INTAKES = ("intake", "urgent")
+LOOPS = (*INTAKES, "notices", "guard", "converge", "erasures", "publish", "leases", "gauges")
+BROKER_LOOPS = (*INTAKES, "publish")
 HALT_REASONS = ("auth", "setup", "outage")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 HANDLED_OUTCOMES = ("applied", "unchanged", "duplicate", "superseded", "waiting", "held", "dead_lettered")
@@ -63,9 +64,9 @@ MESSAGES_HANDLED = Entry(
 MESSAGE_AGE = Entry(
     "message_age_seconds",
     "histogram",
-    ("event_type",),
-    "Time from the event's own `time` until it was durable in the ledger. "
-    "High while the broker queue is empty: the SIS sends late. High with a long queue: the intake is slow.",
+    ("event_type", "loop"),
+    "Time from the event's own `time` until it was durable in the ledger, by way of the intake queue or the urgent "
+    "one. High while that queue is empty: the SIS sends late. High with a long queue: the intake is slow.",
     _AGE,
 )
 DESIRED_AGE = Entry(
@@ -190,8 +191,8 @@ DEAD_LETTERS = Entry(
 INTAKE_PAUSED = Entry(
     "intake_paused",
     "gauge",
-    ("reason",),
-    "1 while the intake takes no messages but a few at a time, because most of the last ones failed in this way. "
+    ("loop", "reason"),
+    "1 while an intake takes no messages but a few at a time, because most of the last ones failed in this way. "
     "What is in the queue stays there: have the sender corrected, or the adapter if it is wrong.",
 )
 TASKS_OPEN = Entry(
@@ -299,7 +300,7 @@ CONSUMER_WATCHDOG = Entry(
     "consumer_watchdog_total",
     "counter",
     (),
-    "Times that the broker had messages and did not send them, and the intake took a new connection for it. "
+    "Times that the broker had messages and did not send them, and an intake took a new connection for it. "
     "Rising: the broker loses consumers, as in a partition of its cluster; look at its log.",
 )
 LOOP_HEARTBEAT = Entry(

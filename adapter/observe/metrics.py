@@ -180,19 +180,21 @@ class Metrics(_Families):
         outcome_types: Iterable[str] = (),
         task_kinds: Iterable[str] = (),
         dead_letter_reasons: Iterable[str] = (),
+        loops: Iterable[str] = c.LOOPS,
     ) -> None:
         """Announce the label values that exist, and start their series at 0.
 
         Event types and tenants that are not announced here are counted as `unknown` from now on.
         """
-        tenants, kinds = tuple(tenants), tuple(kinds)
+        tenants, kinds, loops = tuple(tenants), tuple(kinds), tuple(loops)
         received = (*event_types, c.UNKNOWN)
         outcomes = tuple(outcome_types)
         self._known["tenant"] = frozenset((*tenants, c.UNKNOWN))
         self._known["event_type"] = frozenset((*received, *outcomes))
         self.messages_received.expect(received, (*tenants, c.UNKNOWN))
         self.messages_handled.expect(received, (*tenants, c.UNKNOWN), c.HANDLED_OUTCOMES)
-        self.message_age.expect(received)
+        intakes = [loop for loop in c.INTAKES if loop in loops]
+        self.message_age.expect(received, intakes)
         self.desired_age.expect(kinds)
         self.work_due.expect(kinds)
         self.verdicts.expect(kinds, c.VERDICTS)
@@ -203,10 +205,11 @@ class Metrics(_Families):
         self.outcomes_published.expect(outcomes)
         reasons = tuple(dead_letter_reasons)
         self.dead_letters.expect(reasons)
-        self.intake_paused.expect(reasons)
+        self.intake_paused.expect(intakes, reasons)
         self.tasks_open.expect(task_kinds)
-        self.broker_connected.expect(c.BROKER_LOOPS)
-        self.broker_reconnects.expect(c.BROKER_LOOPS)
+        connecting = [loop for loop in c.BROKER_LOOPS if loop in loops]
+        self.broker_connected.expect(connecting)
+        self.broker_reconnects.expect(connecting)
 
     def _expect_tenants(self, tenants: tuple[str, ...]) -> None:
         self.bookings_unconfirmed.expect(tenants, c.HORIZONS)

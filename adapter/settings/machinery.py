@@ -58,6 +58,15 @@ class BrokerSettings(Section):
     )
     """Routing keys of the events exchange that go to the intake queue; `#` is all of them."""
 
+    urgent_exchange: AmqpName = "sis.urgent"
+    """Topic exchange for events that cannot wait behind others, each published here or to the events exchange, with
+    the same routing keys; declared when it is missing."""
+
+    urgent_queue: Annotated[str, StringConstraints(max_length=120, pattern=r"^[^\s\x00-\x1f]*$")] = (
+        "cirrus-adapter.urgent"
+    )
+    """Queue behind it, which the adapter reads beside the intake queue. Empty: neither the queue nor the exchange."""
+
     outcomes_exchange: AmqpName = "cirrus.events"
     """Topic exchange for the outcome events; the routing key is `<tenant>.<type>`."""
 
@@ -80,15 +89,15 @@ class BrokerSettings(Section):
     def faults(self) -> Iterator[Fault]:
         """Yield what the types alone cannot refuse."""
         yield from either_fault("url", self.url, self.url_file, required=False)
-        queues = (self.intake_queue, self.dead_letter_queue, self.outcomes_queue)
+        queues = (self.intake_queue, self.urgent_queue, self.dead_letter_queue, self.outcomes_queue)
         if len(set(queues)) < len(queues):
             yield Fault("intake_queue", "two of the queues have the same name", "name each queue differently")
-        exchanges = (self.events_exchange, self.outcomes_exchange, self.dead_letter_exchange)
+        exchanges = (self.events_exchange, self.urgent_exchange, self.outcomes_exchange, self.dead_letter_exchange)
         if len(set(exchanges)) < len(exchanges):
             yield Fault(
                 "outcomes_exchange",
-                "two of the three exchanges have the same name",
-                "name three exchanges, or outcomes come back as events",
+                "two of the four exchanges have the same name",
+                "name four exchanges, or outcomes come back as events",
             )
 
     def read_url(self) -> str:
@@ -107,6 +116,8 @@ class BrokerSettings(Section):
             events_exchange=self.events_exchange,
             intake_queue=self.intake_queue,
             bindings=self.bindings,
+            urgent_exchange=self.urgent_exchange,
+            urgent_queue=self.urgent_queue or None,
             outcomes_exchange=self.outcomes_exchange,
             dead_letter_queue=self.dead_letter_queue,
             dead_letter_exchange=self.dead_letter_exchange,

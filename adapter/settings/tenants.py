@@ -54,7 +54,7 @@ class TenantSettings(Section):
     """Seconds to wait for each part of an answer; the whole of it may take twice as long."""
 
     concurrency: int = Field(default=8, ge=1, le=64)
-    """Calls under way at once, at most."""
+    """Calls under way at once, at most. Of several, the last is kept for what is urgent."""
 
     calls_per_second: float = Field(default=10, ge=0, le=1000)
     """Calls that may be started each second; 0 is without a limit."""

@@ -146,6 +146,8 @@ def named(suffix: str) -> Topology:
     return Topology(
         events_exchange=f"sis.events.{suffix}",
         intake_queue=f"intake.{suffix}",
+        urgent_exchange=f"sis.urgent.{suffix}",
+        urgent_queue=f"urgent.{suffix}",
         outcomes_exchange=f"cirrus.events.{suffix}",
         dead_letter_queue=f"dead.{suffix}",
         dead_letter_exchange=f"dead.{suffix}",

@@ -20,7 +20,7 @@ from adapter.ledger.intake import Incoming
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.migrate import migrate
 from adapter.ledger.sealing import Seal
-from adapter.ledger.work import Claim
+from adapter.ledger.work import Claim, Release
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TENANT = "uni.example"
@@ -213,10 +213,9 @@ def claim_of(ledger: Ledger, ref: Ref) -> Claim:
     return found
 
 
-def release(ledger: Ledger, claim: Claim, **changes: Any) -> None:  # noqa: ANN401 - handed on to Ledger.release
+def release(ledger: Ledger, claim: Claim, **how: Any) -> None:  # noqa: ANN401 - handed on to Release
     """Give a claim back with nothing more to do, unless told otherwise, and hold it no longer."""
-    given: dict[str, Any] = {"due_in": None, "look_again": None, "attempt": 0, "linger": POLICY.linger}
-    ledger.release(claim, **{**given, **changes})
+    ledger.release(claim, Release(**{"linger": POLICY.linger, **how}))
     ledger.let_go(claim)
 
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import kombu
 import pytest
 
-from adapter.broker import declare, verify
+from adapter.broker import Published, declare, verify
 from adapter.errors import BrokerUnavailable, TopologyError
-from tests.contract.broker_kit import Broker, at_port, broker_at, named
+from tests.contract.broker_kit import Broker, at_port, bodies, broker_at, named
 from tests.services.processes import free_port
 from tests.services.rabbit import RabbitServer
 
@@ -33,6 +33,26 @@ def test_another_delivery_limit_is_a_topology_error(broker: Broker) -> None:
             act(broker.url, other)
         assert f"queue {other.intake_queue} exists with other arguments" in str(caught.value)
         assert "cirrus-adapter topology apply" in str(caught.value)
+
+
+def test_an_event_comes_by_the_queue_of_its_exchange(broker: Broker) -> None:
+    """What is published as urgent is in the urgent queue alone, and all else in the other one alone."""
+    topology = broker.topology
+    urgent = broker.event(1, exchange=topology.urgent_exchange)
+    receipts = broker.publisher().publish([urgent, broker.event(2)])
+    assert all(isinstance(receipt, Published) for receipt in receipts)
+    assert bodies(broker.consumer(topology.urgent_queue).take(1)) == [urgent.body]
+    assert bodies(broker.consumer().take(1)) == [b"event 2"]
+    assert broker.depth() == broker.depth(topology.urgent_queue) == 0
+
+
+def test_without_an_urgent_queue_there_is_no_exchange_for_it(amqp_url: str) -> None:
+    """Who wants one queue alone gets nothing that somebody would have to look after."""
+    plain = replace(named("plain"), urgent_queue=None)
+    declare(amqp_url, plain)
+    verify(amqp_url, plain)
+    with pytest.raises(TopologyError, match="is missing"):
+        verify(amqp_url, named("plain"))
 
 
 def test_a_classic_queue_of_our_name_is_a_topology_error(broker: Broker) -> None:

@@ -98,6 +98,18 @@ def test_the_most_urgent_exam_is_told_first(book: Book) -> None:
     assert subjects(ledger) == ["soon 1", "soon 2", "late"]
 
 
+def test_what_stands_before_an_urgent_event_leaves_with_it(book: Book) -> None:
+    """An object's older event, told for an exam far off, does not keep the urgent one behind everything else."""
+    ledger = book.worker()
+    tell(book, ledger, outcome("moved", "far"), outcome("other", "far"), at="far", days=90)
+    tell(book, ledger, outcome("between"), at="between", days=1)
+    tell(book, ledger, outcome("moved", "near"), at="near", days=0)
+    for expected in (["moved", "between", "other"], ["moved"]):
+        pending = taken(ledger)
+        assert [str(orjson.loads(item.body or b"")["subject"]) for item in pending] == expected
+        ledger.mark_published([item.seq for item in pending], [])
+
+
 def test_an_event_is_one_publishers_alone_until_its_lease_runs_out(book: Book) -> None:
     """What a publisher claimed and never marked is handed out again, under the same id."""
     ledger, other = book.worker(), book.worker("w2")

@@ -9,7 +9,7 @@ import pytest
 from adapter.domain.findings import Waits
 from adapter.errors import LeaseLost
 from adapter.ledger.ledger import Ledger
-from adapter.ledger.work import claim_due
+from adapter.ledger.work import Reserve, claim_due
 from tests.contract.ledger_kit import (
     LEASE,
     NOW,
@@ -84,6 +84,44 @@ def test_a_deadline_long_past_is_forgotten(book: Book) -> None:
     )
     book.clock.advance(60)
     assert due(ledger) == ["sitting next", "sitting over"]
+
+
+def test_a_deadline_that_the_next_look_makes_stale_is_forgotten(book: Book) -> None:
+    """A look for results days after the exam does not go before what is urgent then; a try soon keeps its turn."""
+    ledger = book.worker()
+    store(ledger, *(said(f"e {key}", scheduled(key, start=NOW + timedelta(hours=2))) for key in ("over", "tried")))
+    book.clock.advance(3600)
+    for claim in ledger.claim(TENANT, 2, LEASE):
+        later = claim.ref == sitting("over")
+        release(ledger, claim, **({"look_again": NOW + timedelta(days=3)} if later else {"due_in": 3600.0}))
+    store(ledger, said("e next", scheduled("next", start=NOW + timedelta(days=4)), minute=1))
+    book.clock.now = NOW + timedelta(days=3)
+    assert due(ledger) == ["sitting tried", "sitting next", "sitting over"]
+
+
+def test_what_changed_meanwhile_keeps_its_deadline(book: Book, ledger: Ledger) -> None:
+    """A late booking during the pass that plans a look for next month is as urgent as its exam."""
+    claim = claim_one(ledger)
+    store(ledger, said("e2", booked("b2", "a", "ben"), minute=1), said("e3", person("anna"), minute=1))
+    release(ledger, claim, look_again=NOW + timedelta(days=30))
+    book.clock.advance(60)
+    assert due(ledger) == ["sitting a", "candidate anna"]
+
+
+def test_the_last_places_are_for_what_is_urgent(book: Book) -> None:
+    """Ordinary work takes the places but for the reserve, urgent work takes all, and work long past its exam none."""
+    ledger, reserve = book.worker(), Reserve(1, timedelta(hours=1))
+    past = [said(f"p{n}", scheduled(f"past {n}", start=NOW - timedelta(hours=3))) for n in range(2)]
+    far = [said(f"f{n}", scheduled(f"far {n}", start=NOW + timedelta(days=1, hours=n))) for n in range(3)]
+    store(ledger, *past, *far)
+    book.clock.advance(60)
+    assert ledger.claim(TENANT, 1, LEASE, reserve) == []
+    taken = ledger.claim(TENANT, 4, LEASE, reserve)
+    assert sorted(claim.ref.key for claim in taken) == ["far 0", "past 0", "past 1"]
+    store(ledger, *(said(f"u{n}", scheduled(f"near {n}", start=NOW + timedelta(minutes=10))) for n in range(2)))
+    near = [claim for _ in range(2) for claim in ledger.claim(TENANT, 1, LEASE, reserve)]
+    assert sorted(claim.ref.key for claim in near) == ["near 0", "near 1"]
+    assert [claim.ref.key for claim in ledger.claim(TENANT, 9, LEASE, reserve)] == ["far 1", "far 2"]
 
 
 def test_tenants_claim_their_own_work(book: Book) -> None:

@@ -88,6 +88,7 @@ class Post:
             self.printer,  # type: ignore[arg-type]
             self.shelf,  # type: ignore[arg-type]
             self.reader,
+            name="intake",
             topology=Topology(),
             policies={},
             batching=Batching(1, 0.0),

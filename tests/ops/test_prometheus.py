@@ -69,7 +69,7 @@ def get(url: str) -> bytes:
 
 def test_what_we_export_passes_the_linter(server: OpsServer, metrics: Metrics, promtool: str) -> None:
     """Promtool finds nothing to say about names, types and help texts of our metrics."""
-    metrics.message_age.of("sis.exam.booked.v1").observe(1)
+    metrics.message_age.of("sis.exam.booked.v1", "intake").observe(1)
     exported = get(f"http://127.0.0.1:{server.port}/metrics")
     done = subprocess.run([promtool, "check", "metrics"], input=exported, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

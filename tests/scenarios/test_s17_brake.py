@@ -6,7 +6,7 @@ import requests
 
 from tests.scenarios.conftest import Begin
 from tests.scenarios.sis import DAY, Json, candidate
-from tests.scenarios.world import World
+from tests.scenarios.world import INTAKE, World
 
 FEWEST = 20
 BAD = 30
@@ -34,13 +34,13 @@ def test_a_wrong_deployment_does_not_empty_the_queue(begin: Begin) -> None:
     world = _braking(begin, brake_pause_s=3600, brake_longest_s=3600)
     world.say(*(_wrong(world, number) for number in range(BAD)))
     world.until(lambda: world.metric("intake_paused", reason="bad-data"), "the intake is paused")
-    world.until(lambda: world._ready() == BAD - FEWEST, "the rest is in the queue")
+    world.until(lambda: world.unread(INTAKE) == BAD - FEWEST, "the rest is in the queue")
     assert len(world.dead_letters(FEWEST)) == FEWEST
     status, said = _ready(world)
     assert (status, said["status"]) == (200, "ready")
     assert "most messages fail as bad-data" in said["notes"]["intake"]
     world.stop()
-    assert world._ready() == BAD - FEWEST
+    assert world.unread(INTAKE) == BAD - FEWEST
 
 
 def test_the_intake_goes_on_when_what_it_tries_is_good(begin: Begin) -> None:

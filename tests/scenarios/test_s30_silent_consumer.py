@@ -10,6 +10,7 @@ from adapter.app import Host
 from adapter.broker import Consumer, Delivery
 from tests.scenarios.conftest import Begin
 from tests.scenarios.sis import DAY
+from tests.scenarios.world import INTAKE
 
 LOSE = threading.Event()
 
@@ -23,7 +24,7 @@ class Forgotten(Consumer):
     def receive(self, max_messages: int, wait: float, gather: float) -> list[Delivery]:
         """Receive; the consumer gets lost in the intake's own thread, which owns the connection."""
         session: Any = self._session
-        if LOSE.is_set() and session is not None:
+        if LOSE.is_set() and session is not None and self._queue == INTAKE:
             LOSE.clear()
             for tag in session._consumer_tags:
                 session._channel.basic_cancel(tag)

@@ -30,6 +30,7 @@ POLL = 0.02
 OUTCOMES = "sis.outcomes"
 DEAD = "cirrus-adapter.dead"
 INTAKE = "cirrus-adapter.intake"
+URGENT = "cirrus-adapter.urgent"
 HIERARCHY = "ROOT"
 PATH_SECRET = "0123456789-path-secret"
 QUIET = 0.6
@@ -126,9 +127,9 @@ class World:
 
     # What the SIS says
 
-    def say(self, *events: Json | Raw) -> None:
+    def say(self, *events: Json | Raw, exchange: str = "sis.events") -> None:
         """Publish events and return when the broker has them all."""
-        waiting = [_message(event) for event in events]
+        waiting = [_message(event, exchange) for event in events]
         self._said |= {event["id"] for event in events if isinstance(event, dict)}
         deadline = time.monotonic() + PATIENCE
         while waiting:
@@ -269,15 +270,17 @@ class World:
         kept = sa.select(removals.c.key).where(removals.c.state.in_(("pending", "approved"))).limit(1)
         told = set(self._column(sa.select(outbox.c.id)))
         heard = {outcome.id for outcome in self.outcomes()}
-        return not self._column(kept) and not self._column(busy) and told <= heard and self._ready() == 0
+        unread = self.unread(INTAKE) + self.unread(URGENT)
+        return not self._column(kept) and not self._column(busy) and told <= heard and unread == 0
 
     def _buried(self) -> set[str]:
         self._dead += self._receive(self._morgue)
         return {str(delivery.properties.get("correlation_id")) for delivery in self._dead}
 
-    def _ready(self) -> int:
+    def unread(self, queue: str) -> int:
+        """Return how many messages a queue holds that were handed to nobody."""
         with Connection(self._url) as broker, broker.channel() as channel:
-            return int(channel.queue_declare(INTAKE, passive=True).message_count)
+            return int(channel.queue_declare(queue, passive=True).message_count)
 
     def letters(self) -> list[bytes]:
         """Return the bodies of all dead letters, and leave them where they are."""
@@ -309,11 +312,11 @@ def _shown(value: object) -> str:
     return bytes(value).decode(errors="replace") if isinstance(value, bytes | memoryview) else str(value)
 
 
-def _message(event: Json | Raw) -> Message:
+def _message(event: Json | Raw, exchange: str) -> Message:
     if isinstance(event, Raw):
         return Message(
             id=event.id,
-            exchange="sis.events",
+            exchange=exchange,
             routing_key=event.routing_key,
             body=event.body,
             headers=event.headers,
@@ -323,7 +326,7 @@ def _message(event: Json | Raw) -> Message:
         )
     return Message(
         id=event["id"],
-        exchange="sis.events",
+        exchange=exchange,
         routing_key=f"{event['tenant']}.{event['type']}",
         body=orjson.dumps(event),
         headers={},

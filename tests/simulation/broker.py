@@ -5,11 +5,11 @@ wrong as the `Trouble` of a run says: acks are lost, sessions end, deliveries co
 not come although the message is stored, an alarm stops publishers.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from adapter.broker import Delivery, Failed, Message, Published, Receipt
+from adapter.broker import Delivery, Failed, Message, Published, Receipt, Topology
 from adapter.broker.confirms import Reason
 from tests.simulation.fate import Fate, Spans, within
 from tests.simulation.scheduler import Process, Scheduler, SimulatedEvent
@@ -33,25 +33,26 @@ class BrokerTrouble:
 
 @dataclass
 class Waiting:
-    """A message in the intake queue."""
+    """A message in one of the queues that are read."""
 
     message: Message
+    queue: str
     deliveries: int = 0
 
 
 @dataclass
 class Broker:
-    """One intake queue, and everything that was published to the other exchanges.
+    """The queues that are read, and everything that was published to the other exchanges.
 
     `on_ack` hears of each message whose ack arrives, and may fail the run.
     """
 
     scheduler: Scheduler
     fate: Fate
-    dead_letter_exchange: str
+    topology: Topology
     on_ack: Callable[[Message], None]
     trouble: BrokerTrouble = field(default_factory=BrokerTrouble)
-    ready: deque[Waiting] = field(default_factory=deque)
+    queues: dict[str, deque[Waiting]] = field(default_factory=lambda: defaultdict(deque))
     unacked: dict[tuple[int, int], Waiting] = field(default_factory=dict)
     outcomes: list[Message] = field(default_factory=list)
     dead: list[Message] = field(default_factory=list)
@@ -63,8 +64,14 @@ class Broker:
 
     def send(self, message: Message) -> None:
         """Take an event of the SIS."""
-        self.ready.append(Waiting(message))
+        (queue,) = (queue for queue, exchange in self.topology.inlets.items() if exchange == message.exchange)
+        self.queues[queue].append(Waiting(message, queue))
         self.arrived.set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a message waits in any queue."""
+        return any(self.queues.values())
 
     def is_away(self) -> bool:
         """Whether no connection works at this moment."""
@@ -79,7 +86,8 @@ class Broker:
         left = [self.unacked.pop(key) for key in sorted(key for key in self.unacked if key[0] == epoch)]
         if self.fate.strikes("reordered", self.trouble.reordered):
             self.fate.chance.shuffle(left)
-        self.ready.extendleft(reversed(left))
+        for waiting in reversed(left):
+            self.queues[waiting.queue].appendleft(waiting)
         if left:
             self.arrived.set()
 
@@ -87,9 +95,12 @@ class Broker:
 class ConsumerEnd:
     """What `adapter.broker.Consumer` is to the intake, on the model."""
 
-    def __init__(self, broker: Broker, process: Process, prefetch: int, on_state: Callable[[bool], None]) -> None:
+    def __init__(
+        self, broker: Broker, process: Process, queue: str, prefetch: int, on_state: Callable[[bool], None]
+    ) -> None:
         """Begin without a session."""
         self._broker, self._prefetch, self._on_state = broker, prefetch, on_state
+        self._ready = broker.queues[queue]
         self._process = process
         self._epoch = 0
         self._tags = 0
@@ -104,10 +115,10 @@ class ConsumerEnd:
             return []
         if self._epoch == 0:
             self._begin()
-        if not broker.ready:
+        if not self._ready:
             broker.arrived.clear()
             broker.arrived.wait(wait)
-        if broker.ready:
+        if self._ready:
             broker.scheduler.sleep(gather)
         if broker.fate.strikes("session ends", broker.trouble.session_ends):
             self._end()
@@ -161,8 +172,8 @@ class ConsumerEnd:
         broker = self._broker
         held = sum(1 for epoch, _ in broker.unacked if epoch == self._epoch)
         batch: list[Delivery] = []
-        while broker.ready and len(batch) < min(most, (self._narrowed or self._prefetch) - held):
-            waiting = broker.ready.popleft()
+        while self._ready and len(batch) < min(most, (self._narrowed or self._prefetch) - held):
+            waiting = self._ready.popleft()
             self._tags += 1
             broker.unacked[self._epoch, self._tags] = waiting
             batch.append(_delivery(waiting, self._epoch, self._tags))
@@ -228,4 +239,5 @@ class PublisherEnd:
 
     def _keep(self, message: Message) -> None:
         broker = self._broker
-        (broker.dead if message.exchange == broker.dead_letter_exchange else broker.outcomes).append(message)
+        dead = message.exchange == broker.topology.dead_letter_exchange
+        (broker.dead if dead else broker.outcomes).append(message)

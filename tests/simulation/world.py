@@ -24,7 +24,7 @@ from tests.scenarios.sis import candidate
 from tests.simulation.broker import Broker, BrokerTrouble, ConsumerEnd, PublisherEnd
 from tests.simulation.choices import TROUBLED, Choices, Guarded
 from tests.simulation.cirrus import Cirrus, CirrusTrouble, PlatformEnd
-from tests.simulation.day import SPOILT, Day, arrivals, draw_day
+from tests.simulation.day import SPOILT, Day, arrivals, draw_day, exchange_of
 from tests.simulation.fate import Fate
 from tests.simulation.ledger import CutDatabase, LedgerTrouble, Store, fresh_store
 from tests.simulation.ports import Points, Port
@@ -95,7 +95,7 @@ class World:
         self.broker = Broker(
             self.scheduler,
             Fate(Random(f"broker {self.choices.seed}"), self.faults),
-            self._settings.broker.topology().dead_letter_exchange,
+            self._settings.broker.topology(),
             self._check_ack,
             self.choices.broker,
         )
@@ -130,8 +130,8 @@ class World:
     def _host(self, process: Process, points: Points, chance: Random, ledger: Any) -> Host:
         scheduler = self.scheduler
 
-        def consumer(_url: str, _queue: str, *, prefetch: int, on_state: Callable[[bool], None], **_rest: Any) -> Any:
-            return Port("broker", ConsumerEnd(self.broker, process, prefetch, on_state), points)
+        def consumer(_url: str, queue: str, *, prefetch: int, on_state: Callable[[bool], None], **_rest: Any) -> Any:
+            return Port("broker", ConsumerEnd(self.broker, process, queue, prefetch, on_state), points)
 
         def publisher(_url: str, *, on_state: Callable[[bool], None], **_rest: Any) -> Any:
             return Port("broker", PublisherEnd(self.broker, on_state), points)
@@ -212,8 +212,7 @@ class World:
     def heal(self) -> None:
         """End all troubles."""
         self.healed_at = 0.0
-        self.broker.trouble = BrokerTrouble()
-        self.cirrus.trouble = CirrusTrouble()
+        self.broker.trouble, self.cirrus.trouble = BrokerTrouble(), CirrusTrouble()
         for worker in self.workers:
             worker.end.trouble = LedgerTrouble()
 
@@ -228,7 +227,7 @@ class World:
             self.unsaid += 1
             message = Message(
                 id=arrival.id,
-                exchange="sis.events",
+                exchange="sis.events" if in_order else exchange_of(f"{self.choices.seed} {arrival.id}"),
                 routing_key="uni.example.event",
                 body=arrival.body,
                 headers={},

@@ -37,6 +37,7 @@ def intake_of(broker: Broker, desk: Desk, **options: int) -> Intake:
         broker.publisher(),
         desk.ledger,
         Reader([HANDLER], MAPPINGS, timedelta(minutes=5)),
+        name="intake",
         topology=broker.topology,
         policies={TENANT: POLICY},
         batching=Batching(500, 0.02),

@@ -157,7 +157,7 @@ def test_the_documented_rights_are_enough(private_url: str, rabbit: RabbitServer
         with pytest.raises(TopologyError, match=r"exchange sis\.events may not be configured by this user"):
             declare(url, TOPOLOGY)
         with kombu.Connection(private_url) as connection:
-            for exchange in (TOPOLOGY.events_exchange, TOPOLOGY.outcomes_exchange):
+            for exchange in (*TOPOLOGY.inlets.values(), TOPOLOGY.outcomes_exchange):
                 connection.channel().exchange_declare(exchange, "topic", durable=True, auto_delete=False)
         declare(url, TOPOLOGY)
         verify(url, TOPOLOGY)

@@ -54,6 +54,7 @@ class Note(BaseModel):
 
     title: str
     mood: str = "fine"
+    start: datetime | None = None
 
 
 def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[Change, ...]:
@@ -64,7 +65,8 @@ def translate(envelope: Envelope, data: BaseModel, mapping: IdMapping) -> tuple[
     said: dict[str, Any] = {"title": data.title}
     if data.mood == "unstorable":
         said["never"] = object()
-    return (Change(Ref(SITTING, envelope.subject), "title", Statement.first(envelope.version(Rank.UPDATE), said)),)
+    statement = Statement.first(envelope.version(Rank.UPDATE), said)
+    return (Change(Ref(SITTING, envelope.subject), "title", statement, deadline=data.start),)
 
 
 def nothing_to_do(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
@@ -237,10 +239,10 @@ class Desk:
         """Open the ledger as another worker."""
         return Ledger(self.database, source="urn:test", seal=Seal(keys), worker=name)
 
-    def say(self, number: int = 1, *, subject: str = ROOT.key) -> None:
+    def say(self, number: int = 1, *, subject: str = ROOT.key, start: datetime | None = None) -> None:
         """Store an event about a sitting."""
         envelope = Envelope(f"e{number}", "urn:sis", TYPE, subject, NOW + timedelta(minutes=number), TENANT)
-        changes = translate(envelope, Note(title=str(number)), MAPPINGS[TENANT])
+        changes = translate(envelope, Note(title=str(number), start=start), MAPPINGS[TENANT])
         self.ledger.store_batch([Incoming(envelope, changes, str(number))], {TENANT: POLICY})
 
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,12 @@ from adapter.domain.answers import Forbidden
 from adapter.domain.findings import Finding, Plan, Settled
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate
-from adapter.domain.steps import Step
+from adapter.domain.steps import ReadSchedule, Step
 from adapter.flow.converge import Converger
 from adapter.flow.leases import LEASE
+from adapter.ledger.work import Release
 from tests.services.processes import wait_until
-from tests.unit.flow_kit import HANDLER, PATIENCE, TENANT, Desk, Office, desk_at, office, read
+from tests.unit.flow_kit import HANDLER, NOW, PATIENCE, TENANT, Desk, Office, desk_at, office, read
 
 
 @pytest.fixture
@@ -49,7 +50,11 @@ def settle_after_a_call(aggregate: Aggregate, now: datetime, policy: Policy) -> 
 def converging(running: Office, places: int) -> Converger:
     """Return the loop of these passes, with so many places."""
     return Converger(
-        running.passes, pool=ThreadPoolExecutor(places), free=threading.Semaphore(places), wake=threading.Event()
+        running.passes,
+        pool=ThreadPoolExecutor(places),
+        free=threading.Semaphore(places),
+        places=places,
+        wake=threading.Event(),
     )
 
 
@@ -87,11 +92,43 @@ def test_no_more_is_claimed_than_there_are_places(desk: Desk, closing: Callable[
     running.exam.meanwhile = lambda _step: waiting_for(go)
     converger = closing(converging(running, 3))
     converger.turn()
-    wait_until(lambda: len(running.exam.performed) == 3, patience=PATIENCE, what="three calls under way")
+    wait_until(lambda: len(running.exam.performed) == 2, patience=PATIENCE, what="two calls under way")
     converger.turn()
-    assert len(running.exam.performed) == 3
-    assert len(desk.worker("w2").claim(TENANT, 100, LEASE)) == 7
+    assert len(running.exam.performed) == 2
+    assert len(desk.worker("w2").claim(TENANT, 100, LEASE)) == 8
     go.set()
+
+
+def test_urgent_work_finds_a_place_among_long_calls(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
+    """Ordinary work leaves the last place free, so what is urgent waits for nobody's call."""
+    running = busy(desk)
+    go = threading.Event()
+    running.exam.meanwhile = lambda step: None if called(step) == "urgent" else waiting_for(go)
+    converger = closing(converging(running, 3))
+    converger.turn()
+    wait_until(lambda: len(running.exam.performed) == 2, patience=PATIENCE, what="all ordinary places are taken")
+    desk.say(99, subject="urgent", start=NOW + timedelta(minutes=10))
+    converger.turn()
+    wait_until(lambda: left(desk) == 10, patience=PATIENCE, what="the urgent sitting is settled")
+    assert called(running.exam.performed[-1]) == "urgent"
+    go.set()
+
+
+def test_a_single_place_is_for_all_work(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
+    """Where only one call may be under way nothing is kept, or ordinary work would never be done."""
+    running = busy(desk)
+    converger = closing(converging(running, 1))
+    for _ in range(100):
+        converger.turn()
+        if left(desk) == 0:
+            break
+    assert left(desk) == 0
+
+
+def called(step: Step) -> str:
+    """Return the name of the schedule that a step reads."""
+    assert isinstance(step, ReadSchedule)
+    return step.external_id
 
 
 def waiting_for(go: threading.Event) -> None:
@@ -124,7 +161,7 @@ def test_places_that_a_round_of_probes_does_not_use_are_given_back(
 ) -> None:
     """With less due than the ramp allows, the next round begins all the same."""
     for claim in desk.ledger.claim(TENANT, 9, LEASE):
-        desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=LEASE)
+        desk.ledger.release(claim, Release(LEASE))
     running = busy(desk)
     running.gate.halt("outage", 0.0)
     for size in (1, 2):
@@ -140,7 +177,7 @@ def test_places_that_a_round_of_probes_does_not_use_are_given_back(
 def test_a_probe_that_finds_nothing_due_may_be_repeated(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
     """The gate does not stay shut because there was no work to ask with."""
     for claim in desk.ledger.claim(TENANT, 100, LEASE):
-        desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=LEASE)
+        desk.ledger.release(claim, Release(LEASE))
     running = busy(desk)
     running.gate.halt("auth", 0.0)
     converger = closing(converging(running, 4))
@@ -198,7 +235,7 @@ def test_closing_waits_no_longer_than_it_may(desk: Desk) -> None:
     running = busy(desk)
     go = threading.Event()
     running.exam.meanwhile = lambda _step: waiting_for(go)
-    converger = converging(running, 2)
+    converger = converging(running, 3)
     converger.turn()
     assert not converger.close(0.1)
     go.set()
@@ -209,7 +246,7 @@ def test_closing_waits_no_longer_than_it_may(desk: Desk) -> None:
 def test_closing_finishes_what_is_under_way(desk: Desk) -> None:
     """A call that was begun is recorded before the process ends."""
     running = busy(desk)
-    converger = converging(running, 2)
+    converger = converging(running, 3)
     converger.turn()
     assert converger.close()
     assert len(running.exam.performed) == 2

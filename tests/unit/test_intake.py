@@ -60,19 +60,23 @@ class Reception:
     """What the host takes for the present moment; the ledger's is `NOW`."""
     brake: BrakeRules = field(default_factory=BrakeRules)
 
-    def intake(self, size: int = 100) -> Intake:
+    def __post_init__(self) -> None:
+        """Announce the labels."""
+        self.metrics = announced(Metrics(self.registry))
+
+    def intake(self, size: int = 100, name: str = "intake") -> Intake:
         """Return the intake."""
-        metrics = announced(Metrics(self.registry))
         return Intake(
             self.deliverer,  # type: ignore[arg-type]
             self.printer,  # type: ignore[arg-type]
             self.desk.ledger,
             Reader([HANDLER], MAPPINGS, timedelta(minutes=5)),
+            name=name,
             topology=self.topology,
             policies={TENANT: POLICY},
             batching=Batching(size, 0.0),
-            metrics=metrics,
-            heartbeats=Heartbeats((), metrics, lambda: NOW, self._beat),
+            metrics=self.metrics,
+            heartbeats=Heartbeats((), self.metrics, lambda: NOW, self._beat),
             clock=lambda: self.host,
             nudge=lambda: self.nudges.append(None),
             stop=self.stop,
@@ -97,9 +101,9 @@ class Reception:
         labels = {"event_type": event_type, "tenant": tenant, "outcome": outcome}
         return self.registry.get_sample_value("cirrus_adapter_messages_handled_total", labels)
 
-    def paused_by(self, reason: str) -> float | None:
+    def paused_by(self, reason: str, loop: str = "intake") -> float | None:
         """Return the gauge of the brake."""
-        return self.registry.get_sample_value("cirrus_adapter_intake_paused", {"reason": reason})
+        return self.registry.get_sample_value("cirrus_adapter_intake_paused", {"loop": loop, "reason": reason})
 
     def _beat(self) -> float:
         self.beats.append(None)
@@ -302,6 +306,21 @@ def test_a_flood_of_one_failure_is_left_in_the_queue(reception: Reception) -> No
     assert intake.paused == (
         "paused because most messages fail as bad-data; some are tried in 60 s; the rest waits in the queue"
     )
+
+
+def test_each_queue_has_a_brake_of_its_own(reception: Reception) -> None:
+    """What comes by one queue and is bad does not stop what comes by the other; the gauge tells which is paused."""
+    reception.brake = BrakeRules(fewest=20, pause=60)
+    ordinary, urgent = (reception.intake(name=name) for name in ("intake", "urgent"))
+    reception.give(*(delivery(event(n, data={})) for n in range(1, 21)))
+    ordinary.turn()
+    reception.give(delivery(event(21)))
+    urgent.turn()
+    assert reception.stored() == ["e21"]
+    assert urgent.paused is None
+    assert not reception.paused_by("bad-data", "urgent")
+    assert reception.paused_by("bad-data") == 1
+    assert ordinary.paused is not None
 
 
 def test_a_paused_intake_takes_nothing_and_then_a_few(reception: Reception) -> None:

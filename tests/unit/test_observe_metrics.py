@@ -81,7 +81,7 @@ def test_no_loop_is_said_to_have_ticked_before_it_did(registry: CollectorRegistr
 
 def test_created_series_are_not_exported(registry: CollectorRegistry, metrics: Metrics) -> None:
     """The `_created` series of the library are left out, without touching its global switch."""
-    metrics.message_age.of("sis.exam.booked.v1").observe(2)
+    metrics.message_age.of("sis.exam.booked.v1", "intake").observe(2)
     text = generate_latest(registry).decode()
     assert "cirrus_adapter_message_age_seconds_bucket" in text
     assert "_created" not in text

@@ -17,6 +17,7 @@ from adapter.flow.leases import LEASE
 from adapter.flow.publish import CONTENT_TYPE, Relay
 from adapter.ledger.outbox import STEP_BACK
 from adapter.ledger.sealing import new_key
+from adapter.ledger.work import Release
 from tests.contract.broker_kit import broker_at
 from tests.unit.flow_kit import NOW, PATIENCE, POLICY, ROOT, TENANT, Desk, Printer, Unhurried, desk_at
 
@@ -35,7 +36,7 @@ def tell(desk: Desk, *subjects: str) -> None:
     aggregate, _ = desk.ledger.load(claim)
     outcomes = tuple(Outcome("cirrus.note.v1", key, "v1", {}, cause="e1") for key in subjects)
     desk.ledger.record(claim, aggregate, [Finding(ROOT, Settled(), outcomes=outcomes)], POLICY, LEASE)
-    desk.ledger.release(claim, due_in=None, look_again=None, attempt=0, linger=POLICY.linger)
+    desk.ledger.release(claim, Release(POLICY.linger))
     desk.ledger.let_go(claim)
 
 

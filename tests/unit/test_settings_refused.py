@@ -59,9 +59,13 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "[broker]\noutcomes_exchange = 'sis.events'",
             (
-                "broker.outcomes_exchange: two of the three exchanges have the same name;"
-                " name three exchanges, or outcomes come back as events"
+                "broker.outcomes_exchange: two of the four exchanges have the same name;"
+                " name four exchanges, or outcomes come back as events"
             ),
+        ),
+        (
+            "[broker]\nurgent_queue = 'cirrus-adapter.intake'",
+            "broker.intake_queue: two of the queues have the same name; name each queue differently",
         ),
     ],
 )

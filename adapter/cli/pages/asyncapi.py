@@ -26,10 +26,12 @@ def asyncapi() -> str:
             "defaultContentType": "application/cloudevents+json",
             "channels": {
                 "events": _channel("What the SIS says", names.events_exchange, events),
+                "urgent": _channel("What of it cannot wait behind the rest", names.urgent_exchange, events),
                 "outcomes": _channel("What became of it", names.outcomes_exchange, outcomes),
             },
             "operations": {
                 "receive": {"action": "receive", "channel": {"$ref": "#/channels/events"}},
+                "receiveUrgent": {"action": "receive", "channel": {"$ref": "#/channels/urgent"}},
                 "send": {"action": "send", "channel": {"$ref": "#/channels/outcomes"}},
             },
             "components": {
