@@ -29,7 +29,7 @@ test: $(VENV)/.dev ## all tests; starts its own RabbitMQ and PostgreSQL unless t
 check: $(VENV)/.dev ## linters, types, architecture, alert rules, deployment files, known vulnerabilities
 	@$(MAKE) --jobs=2 --output-sync=target $(CHECKS)
 
-bench: $(VENV)/.dev ## bookings per second and calls per booking beside a plain consumer; BENCH_FLAGS=--help
+bench: $(VENV)/.dev ## each target measured, beside kombu + requests, FastStream and Celery; BENCH_FLAGS=--full, --help
 	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
 
 chaos: $(VENV)/.dev ## breaks every part of it for ten minutes, and classes every event of that; CHAOS_FLAGS=--help

@@ -1,67 +1,81 @@
-"""`python -m tests.benchmarks`: the adapter beside a plain consumer, and its webhook, on private servers."""
+"""`python -m tests.benchmarks`: the adapter beside three other consumers, and each target, on private servers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.console import Console
 
 from adapter.observe.logging import configure
-from tests.benchmarks.bench import run_benchmark
-from tests.benchmarks.contestants import Choices
-from tests.benchmarks.notices import NOTICES
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.choices import FULL, QUICK, USUAL, Choices
+from tests.benchmarks.machine import describe_machine
+from tests.benchmarks.parts import PARTS
+from tests.benchmarks.plot import draw
 from tests.benchmarks.report import Report
-from tests.benchmarks.stage import Place
-from tests.services import postgres, rabbit
+from tests.benchmarks.row import Measured
+from tests.benchmarks.stage import private_place
 from tests.services.fixtures import PrivateServers
-from tests.services.processes import Leash
+from tests.services.processes import ServerFailedError
 
 FOLDER = Path(__file__).parents[2] / "var" / "bench"
-WIDTH = 120
+WIDTH = 160
 """Columns of the report where it does not go to a terminal."""
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
 def main(
     *,
-    bookings: Annotated[int | None, typer.Option(min=1, help="Bookings; 10,000, or 1,000 with --quick.")] = None,
-    sittings: Annotated[int | None, typer.Option(min=1, help="Sittings; 100, or 20 with --quick.")] = None,
-    latency_ms: Annotated[float, typer.Option(min=0, help="What every Cirrus call takes longer.")] = 100.0,
-    linger_s: Annotated[float, typer.Option(min=0, help="How long the adapter lets a burst gather.")] = 5.0,
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls at once by the adapter.")] = 8,
-    threads: Annotated[int, typer.Option(min=1, help="Threads, and so calls at once, of the baseline.")] = 32,
-    batch: Annotated[int, typer.Option(min=1, help="Candidates in one call by the adapter, at most.")] = 100,
-    seed: Annotated[int, typer.Option(help="Decides the order of the events.")] = 1,
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each contestant; medians are shown.")] = 1,
-    quick: Annotated[bool, typer.Option("--quick", help="A small season, to see that it works.")] = False,
-    out: Annotated[Path | None, typer.Option(help="File for the JSON report; else one in var/bench.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="The sizes that the targets are about; takes long.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="PART", help=f"Of {', '.join(PARTS)}; may be repeated. Else all.")
+    ] = None,
+    bookings: Annotated[int | None, typer.Option(min=1, help="Bookings of the season.")] = None,
+    sittings: Annotated[int | None, typer.Option(min=1, help="Sittings of the season.")] = None,
+    latency_ms: Annotated[float | None, typer.Option(min=0, help="What every Cirrus call takes longer.")] = None,
+    linger_s: Annotated[float | None, typer.Option(min=0, help="How long the adapter lets a burst gather.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls at once by the adapter.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the baselines that have some.")] = None,
+    at_once: Annotated[int | None, typer.Option(min=1, help="Calls at once by the asynchronous baseline.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides the order of the events.")] = None,
+    repeat: Annotated[int | None, typer.Option(min=1, help="Runs of each contestant; medians are shown.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the JSON; else one in var/bench. The plot is beside.")
+    ] = None,
 ) -> None:
-    """Measure bookings per second, Cirrus calls, CPU and memory, beside a plain kombu + requests consumer."""
+    """Measure what a season takes of time, Cirrus calls, CPU and memory, and how soon an urgent booking is confirmed.
+
+    Ends with 1 when a result is wrong; a missed target is only told.
+    """
+    if full and quick:
+        raise typer.BadParameter("--full and --quick exclude each other")
+    if unknown := set(only or ()) - PARTS.keys():
+        raise typer.BadParameter(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     configure("warning")
-    bookings = bookings or (1_000 if quick else 10_000)
-    sittings = sittings or (20 if quick else 100)
-    now = datetime.now(UTC)  # noqa: TID251 - the benchmark is its own composition root
-    choices = Choices(latency_ms, linger_s, concurrency, batch, threads, patience=60 + bookings / 20)
+    changed: dict[str, Any] = {
+        "bookings": bookings,
+        "sittings": sittings,
+        "latency_ms": latency_ms,
+        "linger_s": linger_s,
+        "concurrency": concurrency,
+        "threads": threads,
+        "at_once": at_once,
+        "seed": seed,
+        "repeat": repeat,
+    }
+    size = FULL if full else QUICK if quick else USUAL
+    choices = replace(size, **{name: value for name, value in changed.items() if value is not None})
     notes = Console(stderr=True)
-    servers = PrivateServers()
-    try:
-        report = run_benchmark(
-            lambda: _private_place(servers),
-            choices,
-            bookings=bookings,
-            sittings=sittings,
-            seed=seed,
-            repeat=repeat,
-            notices=1_000 if quick else NOTICES,
-            now=now,
-            say=lambda text: notes.print(f"... {text}", style="dim", highlight=False),
-        )
-    finally:
-        servers.close()
-    file = out or FOLDER / f"{now:%Y%m%d-%H%M%S}.json"
+    file = out or FOLDER / f"{_now():%Y%m%d-%H%M%S}.json"
+    report = _run(choices, only or list(PARTS), notes)
     _write(report, file)
     terminal = Console()
     report.show(terminal if terminal.is_terminal else Console(width=WIDTH))
@@ -69,26 +83,40 @@ def main(
     raise typer.Exit(1 if report.problems else 0)
 
 
-@contextmanager
-def _private_place(servers: PrivateServers) -> Iterator[Place]:
-    """Lend a fresh virtual host and database in servers of our own, and a folder that is gone afterwards."""
-    broker, database = servers.rabbit(), servers.postgres()
-    admin_url = broker.result().admin_url
-    amqp_url = rabbit.create_vhost(admin_url, broker.result().url)
-    postgres_url = postgres.create_database(database.result().url)
-    leash = Leash()
+def _run(choices: Choices, names: Sequence[str], notes: Console) -> Report:
+    def say(text: str) -> None:
+        notes.print(f"... {text}", style="dim", highlight=False)
+
+    servers = PrivateServers()
     try:
-        yield Place(amqp_url, postgres_url, leash)
+        broker, database = servers.rabbit(), servers.postgres()
+        bench = Bench(lambda: private_place(broker.result(), database.result()), choices, _now, say)
+        with bench.open_place() as place:
+            say("the machine")
+            machine = describe_machine(place)
+        return Report(machine, choices, {name: _measure(name, bench) for name in names})
     finally:
-        leash.close()
-        rabbit.delete_vhost(admin_url, amqp_url)
-        postgres.drop_database(database.result().url, postgres_url)
+        servers.close()
+
+
+def _measure(name: str, bench: Bench) -> Measured:
+    """Measure one part; where it does not come to an end, that is wrong, and the others are measured all the same."""
+    try:
+        return PARTS[name](bench)
+    except (TimeoutError, ServerFailedError) as error:
+        return Measured((), (str(error),))
 
 
 def _write(report: Report, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2))
+    if report.runs:
+        draw(report.runs, file.with_suffix(".png"))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the benchmark is its own composition root
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

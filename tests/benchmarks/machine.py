@@ -1,16 +1,17 @@
 """What a figure depends on besides the code: the machine, the versions, and how busy the machine was with others."""
 
 import platform
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import psutil
-import psycopg
-from sqlalchemy import make_url
 
 from tests.benchmarks.stage import Broker, Place
 
-PACKAGES = ("amqp", "kombu", "orjson", "psycopg", "pydantic", "requests", "sqlalchemy", "urllib3")
+PACKAGES = (
+    *("amqp", "kombu", "orjson", "psycopg", "pydantic", "requests", "sqlalchemy"),
+    *("aio-pika", "celery", "faststream", "httpx"),
+)
 LOOK_SECONDS = 1.0
 
 
@@ -27,9 +28,22 @@ def describe_machine(place: Place) -> dict[str, str]:
         "busy with others": f"{psutil.cpu_percent(LOOK_SECONDS):.0f} % before the first run",
         "Python": platform.python_version(),
         "RabbitMQ": rabbit,
-        "PostgreSQL": _postgres_version(place.postgres_url),
+        "PostgreSQL": str(place.query("SHOW server_version")[0][0]),
         "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+        "urllib3": urllib3_of_its_own(),
     }
+
+
+def urllib3_of_its_own() -> str:
+    """Return the version of urllib3; raise `RuntimeError` where another package has put itself in its place.
+
+    Some do, and make each call of requests dearer by a third or more: ours, and the baselines'. None of the pinned
+    packages does; this sees to it that what is measured is what is pinned.
+    """
+    providers = packages_distributions()["urllib3"]
+    if set(providers) != {"urllib3"}:
+        raise RuntimeError(f"urllib3 is replaced by {', '.join(providers)}; make a virtual environment anew")
+    return version("urllib3")
 
 
 def _processor() -> str:
@@ -39,10 +53,3 @@ def _processor() -> str:
         if names:
             return names[0]
     return platform.processor() or platform.machine()
-
-
-def _postgres_version(url: str) -> str:
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain) as connection:
-        row = connection.execute("SHOW server_version").fetchone()
-    return str(row[0]) if row else "unknown"

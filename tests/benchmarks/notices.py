@@ -15,14 +15,11 @@ from pathlib import Path
 from statistics import quantiles
 
 import orjson
-import psycopg
-from sqlalchemy import make_url
 
 from tests.benchmarks.season import TENANT
-from tests.benchmarks.stage import PATIENCE, PROGRAM, Place, answers, wait_for_end
+from tests.benchmarks.stage import PATIENCE, PROGRAM, Place, answers
 from tests.services.processes import free_port
 
-NOTICES = 6_000
 CLIENTS = 16
 PACE = 300.0
 PACED_SECONDS = 5.0
@@ -52,11 +49,11 @@ class NoticeRates:
     problems: tuple[str, ...]
 
 
-def measure_notices(place: Place, notices: int = NOTICES, clients: int = CLIENTS) -> NoticeRates:
+def measure_notices(place: Place, notices: int, clients: int = CLIENTS) -> NoticeRates:
     """Start the receiver on an empty database and send it distinct notices over connections that are kept."""
     port, ops = free_port(), free_port()
     config = _configure(place, port, ops)
-    wait_for_end(place.start("migrate", PROGRAM, "ledger", "migrate", "--config", config))
+    place.finish("migrate", PROGRAM, "ledger", "migrate", "--config", config)
     receiver = place.start("webhook", PROGRAM, "webhook", "--config", config)
     receiver.wait_ready(lambda: answers(ops, "/readyz"), patience=PATIENCE)
     numbers = count()
@@ -81,7 +78,7 @@ def measure_notices(place: Place, notices: int = NOTICES, clients: int = CLIENTS
         paced_per_second=PACE,
         paced_p50_ms=_quantile(paced, 50),
         paced_p99_ms=_quantile(paced, 99),
-        problems=tuple(_problems(sent, answered, _stored(place.postgres_url))),
+        problems=tuple(_problems(sent, answered, place.query("SELECT count(*) FROM notices")[0][0])),
     )
 
 
@@ -171,14 +168,6 @@ def _body(number: int) -> bytes:
 
 def _quantile(seconds: list[float], percent: int) -> float:
     return quantiles(seconds, n=100)[percent - 1] * 1000
-
-
-def _stored(url: str) -> int:
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain) as connection:
-        row = connection.execute("SELECT count(*) FROM notices").fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def _problems(sent: int, answered: int, stored: int) -> Iterator[str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from adapter.broker import Message, Published, Publisher
-from tests.benchmarks.season import Season
 from tests.benchmarks.stage import Usage
 
 LOOK_EVERY = 0.05
@@ -39,24 +38,24 @@ class Race:
 
 
 def race(
-    season: Season,
+    messages: Sequence[Message],
     amqp_url: str,
-    exchange: str,
     *,
+    wanted: int,
     look: Callable[[], Look],
     use: Callable[[], Usage],
     patience: float,
 ) -> Race:
-    """Publish the season and return the times; raise `TimeoutError` when it is not finished within `patience`."""
+    """Publish the messages, of which `wanted` are bookings, and return the times.
+
+    Raises `TimeoutError` when it is not finished within `patience`.
+    """
     before = use()
     took: list[float] = []
     started = time.monotonic()
-    publisher = threading.Thread(
-        target=lambda: took.append(_publish(season, amqp_url, exchange)), name="sis", daemon=True
-    )
+    publisher = threading.Thread(target=lambda: took.append(publish(messages, amqp_url)), name="sis", daemon=True)
     publisher.start()
     curve: list[tuple[float, int, int]] = []
-    wanted = len(season.bookings)
     while True:
         seen = look()
         seconds = time.monotonic() - started
@@ -85,24 +84,24 @@ def _first(curve: Sequence[tuple[float, int, int]], column: int, wanted: int) ->
     return next((row[0] for row in curve if row[column] >= wanted), curve[-1][0])
 
 
-def _publish(season: Season, amqp_url: str, exchange: str) -> float:
-    """Publish exams, then bookings, as fast as the broker confirms them; return the seconds it took."""
+def as_event(number: int, event: bytes, exchange: str) -> Message:
+    """Return an event as the message of a SIS."""
+    return Message(
+        id=str(number),
+        exchange=exchange,
+        routing_key="uni.example.sis",
+        body=event,
+        headers={},
+        content_type="application/cloudevents+json",
+    )
+
+
+def publish(messages: Sequence[Message], amqp_url: str) -> float:
+    """Publish as fast as the broker confirms; return the seconds it took."""
     started = time.monotonic()
-    events = [*season.exams, *season.bookings]
     publisher = Publisher(amqp_url, window=200, deadline=60.0)
-    for start in range(0, len(events), CHUNK):
-        messages = [
-            Message(
-                id=str(start + index),
-                exchange=exchange,
-                routing_key="uni.example.sis",
-                body=body,
-                headers={},
-                content_type="application/cloudevents+json",
-            )
-            for index, body in enumerate(events[start : start + CHUNK])
-        ]
-        receipts = publisher.publish(messages)
+    for start in range(0, len(messages), CHUNK):
+        receipts = publisher.publish(messages[start : start + CHUNK])
         assert all(isinstance(receipt, Published) for receipt in receipts), receipts[:1]
     seconds = time.monotonic() - started
     publisher.close()

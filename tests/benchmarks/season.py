@@ -8,7 +8,12 @@ from random import Random
 import orjson
 
 TENANT = "uni.example"
+SCHEDULED = "sis.exam.scheduled.v1"
+BOOKED = "sis.exam.booked.v1"
 BOOKINGS_PER_STUDENT = 4
+URGENT = 900_000
+"""The number of the first urgent exam, and of the first student who is late: beyond every season's."""
+URGENT_MINUTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +29,40 @@ class Season:
     seats: frozenset[tuple[str, str]]
     associations: frozenset[str]
 
+    @property
+    def events(self) -> tuple[bytes, ...]:
+        """All events in the order of their publication."""
+        return (*self.exams, *self.bookings)
+
     def least_calls(self, batch: int) -> int:
         """Return the fewest calls that can seat everybody, `batch` candidates in each."""
         sizes: dict[str, int] = {}
         for sitting, _ in self.seats:
             sizes[sitting] = sizes.get(sitting, 0) + 1
         return sum(-(-size // batch) for size in sizes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Urgent:
+    """An exam that starts in minutes, and the one booking of it."""
+
+    exam: bytes
+    booking: bytes
+    booking_id: str
+    event_id: str
+
+
+def make_urgent(number: int, *, now: datetime) -> Urgent:
+    """Return an exam that no season has, which starts in ten minutes, and a booking of it."""
+    sitting, student = URGENT + number, URGENT + number
+    start = now + timedelta(minutes=URGENT_MINUTES)
+    booking = _association(student, sitting)
+    return Urgent(
+        exam=_scheduled(sitting, now, start),
+        booking=_booked(student, sitting, now),
+        booking_id=booking,
+        event_id=_event_id(BOOKED, booking),
+    )
 
 
 def make_season(bookings: int, sittings: int, *, seed: int, now: datetime) -> Season:
@@ -39,8 +72,10 @@ def make_season(bookings: int, sittings: int, *, seed: int, now: datetime) -> Se
     pairs = [
         (number // each, sitting) for number, sitting in zip(range(bookings), cycle(range(sittings)), strict=False)
     ]
-    exams = [_scheduled(sitting, now, chance) for sitting in range(sittings)]
-    booked = [_booked(student, sitting, now, chance) for student, sitting in pairs]
+    exams = [_scheduled(sitting, now, _some_morning(now, chance)) for sitting in range(sittings)]
+    booked = [
+        _booked(student, sitting, now - timedelta(seconds=chance.randint(60, 3600))) for student, sitting in pairs
+    ]
     chance.shuffle(exams)
     chance.shuffle(booked)
     return Season(
@@ -51,11 +86,14 @@ def make_season(bookings: int, sittings: int, *, seed: int, now: datetime) -> Se
     )
 
 
-def _scheduled(sitting: int, now: datetime, chance: Random) -> bytes:
-    start = (now + timedelta(days=chance.randint(7, 28))).replace(hour=9, minute=0, second=0, microsecond=0)
+def _some_morning(now: datetime, chance: Random) -> datetime:
+    return (now + timedelta(days=chance.randint(7, 28))).replace(hour=9, minute=0, second=0, microsecond=0)
+
+
+def _scheduled(sitting: int, now: datetime, start: datetime) -> bytes:
     code = f"COURSE{sitting:04}"
     return _event(
-        "sis.exam.scheduled.v1",
+        SCHEDULED,
         _offering(sitting),
         now - timedelta(days=1),
         {
@@ -73,11 +111,11 @@ def _scheduled(sitting: int, now: datetime, chance: Random) -> bytes:
     )
 
 
-def _booked(student: int, sitting: int, now: datetime, chance: Random) -> bytes:
+def _booked(student: int, sitting: int, time: datetime) -> bytes:
     return _event(
-        "sis.exam.booked.v1",
+        BOOKED,
         _association(student, sitting),
-        now - timedelta(seconds=chance.randint(60, 3600)),
+        time,
         {
             "associationId": _association(student, sitting),
             "offeringId": _offering(sitting),
@@ -105,7 +143,7 @@ def _event(kind: str, subject: str, time: datetime, data: dict[str, object]) -> 
     return orjson.dumps(
         {
             "specversion": "1.0",
-            "id": f"event-{kind}-{subject}",
+            "id": _event_id(kind, subject),
             "source": "https://sis.uni.example/events",
             "type": kind,
             "subject": subject,
@@ -116,6 +154,10 @@ def _event(kind: str, subject: str, time: datetime, data: dict[str, object]) -> 
             "data": data,
         }
     )
+
+
+def _event_id(kind: str, subject: str) -> str:
+    return f"event-{kind}-{subject}"
 
 
 def _offering(sitting: int) -> str:

@@ -2,23 +2,31 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any, LiteralString
 
 import kombu
 import psutil
+import psycopg
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import make_url
 
 from adapter.cirrus.sandbox import SandboxControl
 from adapter.cirrus.sandbox.options import API_BASE
 from adapter.ledger.sealing import new_key
 from tests.benchmarks.season import TENANT
+from tests.services import postgres, rabbit
 from tests.services.processes import Leash, ServerProcess, free_port, wait_until
 
 TOKEN = "benchmark"
 PROGRAM = Path(sys.executable).parent / "cirrus-adapter"
 PATIENCE = 60.0
+SEATING = ("POST /schedule", "POST /schedule/add-candidates")
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +40,43 @@ class Place:
 
     def start(self, name: str, *command: str | Path) -> ServerProcess:
         """Start a program with a clean environment; its output goes to a log of its name."""
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
         return ServerProcess(
             [str(word) for word in command],
             leash=self.leash,
             log=self.leash.folder / f"{name}.log",
             environment=environment,
         )
+
+    def finish(self, name: str, *command: str | Path) -> None:
+        """Run a program that does one thing, and see that it did."""
+        process = self.start(name, *command)
+        wait_until(lambda: not process.alive(), patience=PATIENCE, what=name)
+        assert process.code == 0, f"{name} ended with {process.code}"
+
+    def query(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the ledger's database."""
+        plain = make_url(self.postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(plain) as connection:
+            return connection.execute(sql, values).fetchall()
+
+
+OpenPlace = Callable[[], AbstractContextManager[Place]]
+"""Lends an empty place for one run."""
+
+
+@contextmanager
+def private_place(broker: rabbit.RabbitServer, database: postgres.PostgresServer) -> Iterator[Place]:
+    """Lend a fresh virtual host and database in servers of our own, and a folder that is gone afterwards."""
+    amqp_url = rabbit.create_vhost(broker.admin_url, broker.url)
+    postgres_url = postgres.create_database(database.url)
+    leash = Leash()
+    try:
+        yield Place(amqp_url, postgres_url, leash)
+    finally:
+        leash.close()
+        rabbit.delete_vhost(broker.admin_url, amqp_url)
+        postgres.drop_database(database.url, postgres_url)
 
 
 class Sandbox:
@@ -52,6 +90,12 @@ class Sandbox:
         options = ("--port", str(self.port), "--token", f"{TOKEN}={TENANT}", "--latency-ms", str(latency_ms))
         self._process = place.start("sandbox", PROGRAM, "sandbox", "--auto-assessments", *options)
         self._process.wait_ready(lambda: answers(self.port, "/_sandbox/counts"), patience=PATIENCE)
+
+    def seated(self) -> int:
+        """Return how many seats were given, each as often as it was asked for: a second call for one shows."""
+        tally = self.control.tally()
+        asked: int = sum(tally["items"].get(operation, 0) for operation in SEATING)
+        return asked - int(tally["statuses"].get("400", 0))  # a booking before its exam is there was given none
 
     def seats(self) -> set[tuple[str, str]]:
         """Return everybody who is on a schedule: external ids of schedule and candidate."""
@@ -127,6 +171,13 @@ def answers(port: int, path: str) -> bool:
         connection.close()
 
 
-def wait_for_end(process: ServerProcess) -> None:
-    """Wait until a program that was started to do one thing has ended."""
-    wait_until(lambda: not process.alive(), patience=PATIENCE, what="a command")
+def read_metrics(port: int) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Read what a program exports: each sample by its name and the values of its labels."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    finally:
+        connection.close()
+    families = text_string_to_metric_families(text)
+    return {(one.name, tuple(one.labels.values())): one.value for family in families for one in family.samples}

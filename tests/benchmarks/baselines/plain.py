@@ -17,9 +17,7 @@ from typing import Any
 import kombu
 import requests
 
-GROUP = {"GroupExtId": "EXAMS", "GroupName": "All exams"}
-TRIES = 100
-PAUSE = 0.05
+from tests.benchmarks.baselines.bodies import PAUSE, TIMEOUT, TRIES, request_of
 
 
 class Consumer:
@@ -28,10 +26,8 @@ class Consumer:
     def __init__(self, connection: kombu.Connection, queue: str, api: str, token: str, threads: int) -> None:
         self._connection = connection
         self._queue = queue
-        self._api = api
-        self._headers = {"Authorization": f"EAPI {token}"}
+        self._cirrus = Cirrus(api, token)
         self._pool = ThreadPoolExecutor(threads)
-        self._local = threading.local()
         self._done: SimpleQueue[tuple[kombu.Message, bool]] = SimpleQueue()
         self._prefetch = threads * 2
 
@@ -62,60 +58,36 @@ class Consumer:
     def _work(self, message: kombu.Message) -> None:
         good = False
         try:
-            self._handle(json.loads(message.body))
+            self._cirrus.tell(json.loads(message.body))
             good = True
         finally:
             self._done.put((message, good))
 
-    def _handle(self, event: dict[str, Any]) -> None:
-        data = event["data"]
-        if event["type"] == "sis.exam.scheduled.v1":
-            self._post("/schedule", schedule(data)).raise_for_status()
-            return
+
+class Cirrus:
+    """Calls over one keep-alive session for each thread."""
+
+    def __init__(self, api: str, token: str) -> None:
+        self._api = api
+        self._headers = {"Authorization": f"EAPI {token}"}
+        self._local = threading.local()
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Make the call for one event; raise `HTTPError` when Cirrus refuses it."""
+        path, body = request_of(event)
         for _ in range(TRIES):
-            answer = self._post("/schedule/add-candidates", booking(data))
+            answer = self._session().post(self._api + path, json=body, headers=self._headers, timeout=TIMEOUT)
             if answer.status_code != requests.codes.bad_request:
                 break
-            time.sleep(PAUSE)  # the call that makes the schedule is still under way
+            time.sleep(PAUSE)
         answer.raise_for_status()
 
-    def _post(self, path: str, body: dict[str, Any]) -> requests.Response:
-        session = getattr(self._local, "session", None)
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
             session.trust_env = False
-        return session.post(self._api + path, json=body, headers=self._headers, timeout=30)
-
-
-def schedule(data: dict[str, Any]) -> dict[str, Any]:
-    """POST /schedule, without candidates."""
-    return {
-        "Schedule": {
-            "AssessmentExtId": data["component"]["primaryCode"]["code"],
-            "Title": data["name"],
-            "ScheduleExtId": data["offeringId"],
-            "StartDateTime": data["startDateTime"],
-            "EndDateTime": data["endDateTime"],
-            **GROUP,
-        },
-        "Candidates": [],
-    }
-
-
-def booking(data: dict[str, Any]) -> dict[str, Any]:
-    """POST /schedule/add-candidates, with one candidate."""
-    person = data["person"]
-    return {
-        "Schedule": {"ScheduleExtId": data["offeringId"], **GROUP},
-        "Candidates": [
-            {
-                "CandidateExtId": person["primaryCode"]["code"],
-                "FirstName": person["givenName"],
-                "LastName": f"{person['surnamePrefix']} {person['surname']}",
-                "Email": person["mail"],
-            }
-        ],
-    }
+        return session
 
 
 def main() -> None:
