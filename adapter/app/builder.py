@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from adapter import __version__
 from adapter.app.host import Host
 from adapter.app.ledger import retention
+from adapter.app.observers import Observers
 from adapter.app.webhook import webhook_server
 from adapter.broker import Consumer, Publisher, can_weed, weed
 from adapter.cirrus.client import CirrusClient
@@ -31,11 +32,12 @@ from adapter.flow.leases import Leases
 from adapter.flow.loop import Loop
 from adapter.flow.notices import Notices
 from adapter.flow.one_pass import Passes, Tenancy
-from adapter.flow.pacing import Pacer, Retries
+from adapter.flow.pacing import Pacer
 from adapter.flow.process import Wiring
 from adapter.flow.publish import Relay
 from adapter.flow.reader import REASONS, Reader
-from adapter.observe.catalogue import CIRCUIT_STATES, HALT_REASONS, INTAKES, LOOPS
+from adapter.flow.retries import Budget, Retries
+from adapter.observe.catalogue import INTAKES, LOOPS
 from adapter.observe.heartbeats import Heartbeats
 from adapter.observe.metrics import Metrics
 from adapter.observe.ops_server import OpsServer
@@ -67,15 +69,15 @@ class Builder:
         self._handlers = handlers
         self._registry = CollectorRegistry()
         self._metrics = Metrics(self._registry)
+        self._observers = Observers(self._metrics)
         self._topology = settings.broker.topology()
-        self._ledger = host.ledger(settings, self._on_transaction)
+        self._ledger = host.ledger(settings, self._observers.transaction)
         self._stops = _Stops(host.event(), host.event(), host.event(), host.event())
         self._queues = {"intake": self._topology.intake_queue} | (
             {"urgent": self._topology.urgent_queue} if self._topology.urgent_queue else {}
         )
         self._running = tuple(loop for loop in loops if loop not in INTAKES or loop in self._queues)
         self._heartbeats = Heartbeats(self._running, self._metrics, host.clock, host.monotonic)
-        self._connected: dict[str, bool] = {}
         self._policies = {tenant.name: tenant.to_policy() for tenant in settings.tenants.values()}
         self._announce()
 
@@ -83,7 +85,9 @@ class Builder:
         """Put the parts together, along the flow."""
         stops = self._stops
         relay = self._relay()
-        clients = {slug: self._host.platform(tenant, self._on_call) for slug, tenant in self._settings.tenants.items()}
+        clients = {
+            slug: self._host.platform(tenant, self._observers.call) for slug, tenant in self._settings.tenants.items()
+        }
         convergers = tuple(
             self._converger(tenant, clients[slug], relay) for slug, tenant in self._settings.tenants.items()
         )
@@ -221,7 +225,7 @@ class Builder:
             slow_start=True,
             heartbeat=broker.heartbeat_s,
             jitter=self._host.chance,
-            on_state=self._on_connection(name),
+            on_state=self._observers.connection(name),
             stop=self._stops.intake,
             on_watchdog=self._metrics.consumer_watchdog.inc,
         )
@@ -234,10 +238,9 @@ class Builder:
             platform=client,
             gate=self._gate(tenant.name, policy, client),
             pacer=Pacer(
-                tenant.calls_per_second,
-                self._host.monotonic,
-                Retries(policy.retry_share, policy.retries_per_second),
+                tenant.name, policy.limits, self._ledger, self._host.monotonic, self._observers.pace(tenant.name)
             ),
+            retries=Budget(Retries(policy.retry_share, policy.retries_per_second), self._host.monotonic),
         )
         return Converger(
             Passes(
@@ -257,11 +260,11 @@ class Builder:
         )
 
     def _gate(self, tenant: str, policy: Policy, client: CirrusClient) -> Gate:
-        on_circuit = self._on_circuit(tenant)
+        on_circuit = self._observers.circuit(tenant)
         on_circuit(Circuit.CLOSED)
         return Gate(
             self._host.monotonic,
-            self._on_halt(tenant),
+            self._observers.halt(tenant),
             on_circuit=on_circuit,
             longest=policy.halt_longest,
             jitter=self._host.chance,
@@ -270,7 +273,7 @@ class Builder:
 
     def _relay(self) -> Relay:
         return Relay(
-            self._publisher(self._on_connection("publish")),
+            self._publisher(self._observers.connection("publish")),
             self._ledger,
             exchange=self._topology.outcomes_exchange,
             metrics=self._metrics,
@@ -324,7 +327,7 @@ class Builder:
     def _broker_problem(self, intakes: Mapping[str, Intake]) -> str | None:
         # The consumers' own state, not a connection of the probe's: that is what readiness is about. A paused intake
         # has no connection because it wants none; the receiver of notices must not suffer for it.
-        away = [name for name, intake in intakes.items() if not (intake.paused or self._connected.get(name))]
+        away = [name for name, intake in intakes.items() if not (intake.paused or self._observers.connected(name))]
         return f"no connection to the broker: {', '.join(away)}" if away else None
 
     def _announce(self) -> None:
@@ -338,45 +341,6 @@ class Builder:
             loops=self._running,
         )
         self._metrics.build_info.of(__version__, "", platform.python_version()).set(1)
-
-    def _on_transaction(self, operation: str, seconds: float, failed: bool) -> None:  # noqa: FBT001 - an observer's shape
-        self._metrics.ledger_transaction.of(operation).observe(seconds)
-        if failed:
-            self._metrics.ledger_errors.of(operation).inc()
-
-    def _on_connection(self, loop: str) -> Callable[[bool], None]:
-        def observe(connected: bool) -> None:  # noqa: FBT001 - an observer's shape
-            self._metrics.broker_connected.of(loop).set(connected)
-            if connected and loop in self._connected:
-                self._metrics.broker_reconnects.of(loop).inc()
-            self._connected[loop] = connected
-
-        return observe
-
-    def _on_halt(self, tenant: str) -> Callable[[str | None], None]:
-        def observe(cause: str | None) -> None:
-            for reason in HALT_REASONS:
-                self._metrics.cirrus_tenant_halted.of(tenant, reason).set(reason == cause)
-            if cause is None:
-                _log.info("tenant_resumed", tenant=tenant)
-            else:
-                _log.error("tenant_halted", tenant=tenant, cause=cause)
-
-        return observe
-
-    def _on_circuit(self, tenant: str) -> Callable[[Circuit], None]:
-        def observe(circuit: Circuit) -> None:
-            # The new one first: whoever scrapes in between sees two rather than none.
-            for state in sorted(CIRCUIT_STATES, key=lambda state: state != circuit):
-                self._metrics.cirrus_circuit_state.of(tenant, state).set(state == circuit)
-
-        return observe
-
-    def _on_call(self, operation: str, status: str, seconds: float, items: int) -> None:
-        self._metrics.cirrus_requests.of(operation, status).inc()
-        self._metrics.cirrus_request_seconds.of(operation).observe(seconds)
-        if items:
-            self._metrics.cirrus_items.of(operation).observe(items)
 
 
 def _nudging(nudged: Sequence[Converger | Guard]) -> Callable[[], None]:

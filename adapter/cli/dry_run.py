@@ -19,6 +19,7 @@ from adapter.cli.borrowed import Borrowed
 from adapter.cli.matches import Found, compare
 from adapter.cli.survey import Survey
 from adapter.domain.envelope import Envelope
+from adapter.domain.pace import Limits
 from adapter.domain.records import CANDIDATE, SITTING, Record, Ref
 from adapter.domain.version import fingerprint, utc_text
 from adapter.errors import InvalidMessage
@@ -27,6 +28,7 @@ from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import Passes, Tenancy
 from adapter.flow.pacing import Pacer
 from adapter.flow.reader import Reader
+from adapter.flow.retries import Budget, Retries
 from adapter.ledger import migrate as migrations
 from adapter.ledger.database import Database
 from adapter.ledger.intake import Incoming
@@ -180,7 +182,8 @@ class DryRun:
                 policy=self._policies[name],
                 platform=platform,
                 gate=Gate(lambda: 0.0, lambda _: None),
-                pacer=Pacer(0, lambda: 0.0),
+                pacer=Pacer(name, Limits(), self._ledger, lambda: 0.0),
+                retries=Budget(Retries(), lambda: 0.0),
             ),
             ledger=self._ledger,
             handlers={handler.kind: handler for handler in ALL},

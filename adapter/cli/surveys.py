@@ -9,6 +9,7 @@ from adapter.app import open_client
 from adapter.cli.answers import AnswerFile
 from adapter.cli.progress import counted
 from adapter.cli.survey import Survey
+from adapter.flow.own_pace import OwnPace
 from adapter.flow.pacing import Pacer
 from adapter.ledger.sealing import Seal
 from adapter.settings import Settings, TenantSettings
@@ -25,5 +26,6 @@ def surveys(chosen: Settings, total: int, answers: Path | None) -> Generator[Map
 
 def _survey(stack: ExitStack, tenant: TenantSettings, kept: AnswerFile, read: Callable[[], None]) -> Survey:
     client = stack.enter_context(closing(open_client(tenant)))
-    pacer = Pacer(tenant.calls_per_second, time.monotonic)
-    return Survey(tenant.name, client, tenant.to_policy(), pacer, time.sleep, read, kept)
+    policy = tenant.to_policy()
+    pacer = Pacer(tenant.name, policy.limits, OwnPace(time.monotonic), time.monotonic)
+    return Survey(tenant.name, client, policy, pacer, time.sleep, read, kept)

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from adapter.domain.allowance import Allowance
+from adapter.domain.pace import Limits
 
 Mode = Literal["at_once", "before_start"]
 Relink = Literal["never", "add_candidates"]
@@ -88,6 +89,7 @@ class Policy:
     halt_probe: float = 30.0
     halt_longest: float = 120.0
     results: ResultPolicy = field(default_factory=ResultPolicy)
+    limits: Limits = field(default_factory=Limits)
     guard: GuardPolicy | None = field(default_factory=GuardPolicy)
     """None: nothing is kept back, for a look at what an event would lead to."""
 
@@ -104,8 +106,8 @@ class Policy:
 
     def due_at(self, now: datetime, deadline: datetime | None) -> datetime:
         """Return when new work is due: urgent work at once, the rest after a moment in which more may arrive."""
-        return now if deadline is not None and self.is_urgent(now, deadline) else now + self.linger
+        return now if deadline is not None and self.is_urgent(deadline, now) else now + self.linger
 
-    def is_urgent(self, now: datetime, deadline: datetime) -> bool:
-        """Tell whether what is needed by `deadline` goes before everything else."""
+    def is_urgent(self, deadline: datetime, now: datetime) -> bool:
+        """Tell whether what is needed by then goes before all that can wait."""
         return deadline - now <= self.urgent_within

@@ -47,8 +47,15 @@ class Converger:
         self._wake.set()
 
     def turn(self) -> None:
-        """Claim what is due and start on it, or wait a moment."""
+        """Claim what is due and start on it, or wait a moment.
+
+        During a pause that Cirrus has asked for nothing is claimed, so that what is urgent then comes first after it.
+        """
         self._wake.clear()
+        self._tenancy.pacer.refresh()
+        if pause := self._tenancy.pacer.paused_for:
+            self._wake.wait(min(pause, IDLE))
+            return
         free = self._free_places()
         permit = self._tenancy.gate.allows(free)
         self._give_back(free - permit.claims)
@@ -94,7 +101,9 @@ class Converger:
     def _claim(self, permit: Permit, reserve: Reserve) -> list[Claim]:
         claims: list[Claim] = []
         try:
-            claims = self._passes.ledger.claim(self._tenancy.name, permit.claims, LEASE, reserve)
+            claims = self._passes.ledger.claim(
+                self._tenancy.name, permit.claims, LEASE, reserve, at_once=self._tenancy.policy.limits.calls_at_once
+            )
         finally:
             unused = permit.claims - len(claims)
             self._give_back(unused)

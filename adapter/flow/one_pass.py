@@ -25,6 +25,7 @@ from adapter.domain.verdict import Confirmed, Halt, Manual, Rejected, Retry, Uns
 from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
 from adapter.flow.pacing import Pacer
+from adapter.flow.retries import Budget
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.work import Claim, Release
 from adapter.observe.metrics import Metrics
@@ -47,6 +48,7 @@ class Tenancy:
     platform: Platform
     gate: Gate
     pacer: Pacer
+    retries: Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class Passes:
         """Return 0 for work that may be tried now, else the seconds until its turn in the budget of retries."""
         if claim.attempt == 0:
             return 0.0
-        seconds = self.tenancy.pacer.retry(urgent=claim.deadline - now <= self.tenancy.policy.urgent_within)
+        seconds = self.tenancy.retries.retry(urgent=self.tenancy.policy.is_urgent(claim.deadline, now))
         if seconds:
             self.metrics.retries_delayed.of(self.tenancy.name).inc()
         return seconds
@@ -156,7 +158,8 @@ class Passes:
         """
         for step in plan.steps:
             self._keep(claim, news)
-            self.tenancy.pacer.take(self.stop.wait)
+            urgent = self.tenancy.policy.is_urgent(claim.deadline, now())
+            self.tenancy.pacer.take(self.stop.wait, urgent=urgent)
             if self.stop.is_set() or self.tenancy.gate.bars(probe=probe):
                 return _Again(0.0, counts=False)
             if isinstance(step, ReadResults) and (again_at := self._spend(step)) is not None:
@@ -209,29 +212,40 @@ class Passes:
         self, handler: Handler, aggregate: Aggregate, step: Step, now: Callable[[], datetime], *, probe: bool
     ) -> Receipt:
         if aggregate.attempt == 0:
-            self.tenancy.pacer.earn()
+            self.tenancy.retries.earn()
         asked = now()
         answer = without_people(self.tenancy.platform.perform(step), partial(handler.private, aggregate))
+        answered = now()
         verdict = judge(answer, step, aggregate.attempt, self.tenancy.policy)
+        self._tell_pacer(step, answer, (answered - asked).total_seconds())
         self._settle_allowance(step, answer)
-        self._tell_gate(step, answer, verdict, probe=probe)
+        self._tell_gate(answer, verdict, probe=probe)
         self.metrics.verdicts.of(handler.kind, type(verdict).__name__.lower()).inc()
         if isinstance(step, ReadSchedule) and isinstance(verdict, Confirmed):
             self.metrics.drift_check.of(handler.kind).set(asked.timestamp())
         # The cautious end of the call: what was read may be older than the answer, what was written younger.
-        return Receipt(step, answer, verdict, asked if step.reads else now())
+        return Receipt(step, answer, verdict, asked if step.reads else answered)
 
-    def _tell_gate(self, step: Step, answer: Answer, verdict: Verdict, *, probe: bool) -> None:
+    def _tell_pacer(self, step: Step, answer: Answer, seconds: float) -> None:
+        match answer:
+            case Throttled() if isinstance(step, ReadResults):
+                pass  # the allowance for results is spent; bookings have nothing to do with it
+            case Throttled(after=after):
+                self.tenancy.pacer.throttled(after or self.tenancy.policy.retry_first)
+            case Unreachable() | Unsendable():
+                pass  # nothing was sent
+            case _:
+                self.tenancy.pacer.answered(type(step).__name__, seconds)
+
+    def _tell_gate(self, answer: Answer, verdict: Verdict, *, probe: bool) -> None:
         gate = self.tenancy.gate
         match answer:
             case Failing(after=after):
                 gate.failed(self.tenancy.policy.halt_probe, after=after, probe=probe)
             case NoAnswer() | Unreachable() | Garbled():
                 gate.failed(self.tenancy.policy.halt_probe, probe=probe)
-            case Throttled() if isinstance(step, ReadResults):
-                pass  # the allowance for results is spent; bookings have nothing to do with it
-            case Throttled(after=after):
-                self.tenancy.pacer.postpone(after or self.tenancy.policy.retry_first)
+            case Throttled():
+                pass  # it is well, and has too much to do
             case Unsendable():
                 pass  # nothing was sent, so Cirrus has said nothing
             case _:

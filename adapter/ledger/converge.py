@@ -1,7 +1,7 @@
 """Converge's transaction: what was found of an aggregate, with everything that has to be told of it."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -71,7 +71,7 @@ def record_findings(
     findings = [_untold(finding) if finding.ref in anew else finding for finding in findings]
     told = _told(findings)
     current = {**locked, **_named(near, told, locked)}
-    settled = _settle(tx, claim, aggregate, findings, current, anew)
+    recorded = _settle(tx, claim, aggregate, findings, current, anew)
     others = told - {finding.ref for finding in findings}
     _keep_names(tx, claim, [current[ref].record for ref in sorted(others) if current.get(ref) != locked.get(ref)])
     _demand(tx, claim, demanded)
@@ -90,12 +90,12 @@ def record_findings(
         release(tx, claim, then)
     else:
         hold_lease(tx, claim, then)
-    return Recorded(tuple(settled))
+    return recorded
 
 
 def _tell(tx: Transaction, claim: Claim, outcomes: Sequence[Outcome], writer: Writer, policy: Policy) -> None:
     writer.write(tx, claim.tenant, outcomes, claim.deadline)
-    if outcomes and policy.is_urgent(tx.now, claim.deadline):
+    if outcomes and policy.is_urgent(claim.deadline, tx.now):
         hurry(tx, claim.tenant, [outcome.subject for outcome in outcomes], claim.deadline)
 
 
@@ -110,6 +110,49 @@ def _lock(tx: Transaction, claim: Claim, refs: Iterable[Ref]) -> dict[Ref, _Curr
     return {Ref(row["kind"], row["key"]): _Current(read_record(tx, row), row["changed_at"]) for row in rows}
 
 
+@dataclass(slots=True)
+class _Settling:
+    """What findings make, one after the other, of the records as they are now."""
+
+    planned: Mapping[Ref, Record]
+    current: Mapping[Ref, _Current]
+    anew: Container[Ref]
+    now: datetime
+    first: dict[Ref, Record] = field(default_factory=dict[Ref, Record])
+    after: dict[Ref, Record] = field(default_factory=dict[Ref, Record])
+    departures: dict[Ref, Record] = field(default_factory=dict[Ref, Record])
+
+    def take(self, finding: Finding) -> None:
+        """Take the next finding."""
+        ref = finding.ref
+        found = self.current.get(ref)
+        if found is None:
+            if (new := self.first.get(ref) or finding.first) is not None:
+                self.first[ref] = settle(answered(new, new), finding, self.now)
+            return
+        if (was := self.planned.get(ref)) is None:
+            return
+        record = self.after.get(ref, found.record)
+        if record.home != was.home:
+            if finding.confirmed is not None:
+                left = _left_behind(record, was, finding)
+                self.departures[left.ref] = left
+        elif record.revision != was.revision:
+            self.after[ref] = overtaken(record, finding)
+        elif ref in self.anew:
+            self.after[ref] = replace(overtaken(record, finding), status=Status.DUE)
+        else:
+            self.after[ref] = settle(record, finding, self.now)
+
+    def settled(self) -> tuple[tuple[str, float], ...]:
+        """Return the kind of each record that is settled now and was not, and the seconds since its last change."""
+        return tuple(
+            (ref.kind, (self.now - self.current[ref].changed_at).total_seconds())
+            for ref, record in self.after.items()
+            if record.status is Status.SETTLED and self.current[ref].record.status is not Status.SETTLED
+        )
+
+
 def _settle(
     tx: Transaction,
     claim: Claim,
@@ -117,40 +160,17 @@ def _settle(
     findings: Iterable[Finding],
     current: Mapping[Ref, _Current],
     anew: Container[Ref],
-) -> list[tuple[str, float]]:
+) -> Recorded:
     planned = {record.ref: record for record in (aggregate.root, *aggregate.members) if record is not None}
     planned |= {finding.ref: finding.first for finding in findings if finding.first is not None}
-    first: dict[Ref, Record] = {}
-    after: dict[Ref, Record] = {}
-    departures: dict[Ref, Record] = {}
+    settling = _Settling(planned, current, anew, tx.now)
     for finding in findings:
-        ref = finding.ref
-        found = current.get(ref)
-        if found is None:
-            if (new := first.get(ref) or finding.first) is not None:
-                first[ref] = settle(answered(new, new), finding, tx.now)
-            continue
-        if (was := planned.get(ref)) is None:
-            continue
-        record = after.get(ref, found.record)
-        if record.home != was.home:
-            if finding.confirmed is not None:
-                left = _left_behind(record, was, finding)
-                departures[left.ref] = left
-        elif record.revision != was.revision:
-            after[ref] = overtaken(record, finding)
-        elif ref in anew:
-            after[ref] = replace(overtaken(record, finding), status=Status.DUE)
-        else:
-            after[ref] = settle(record, finding, tx.now)
+        settling.take(finding)
+    after, first = settling.after, sorted(settling.first.items())
     _update(tx, claim, {ref: settle_values(tx, claim.tenant, record) for ref, record in after.items()}, SETTLE_COLUMNS)
-    insert_new(tx, records, [_whole(tx, claim.tenant, record) for _, record in sorted(first.items())], RECORD_KEY)
-    leave(tx, claim.tenant, departures.values())
-    return [
-        (ref.kind, (tx.now - current[ref].changed_at).total_seconds())
-        for ref, record in after.items()
-        if record.status is Status.SETTLED and current[ref].record.status is not Status.SETTLED
-    ]
+    insert_new(tx, records, [_whole(tx, claim.tenant, record) for _, record in first], RECORD_KEY)
+    leave(tx, claim.tenant, settling.departures.values())
+    return Recorded(settling.settled())
 
 
 def _whole(tx: Transaction, tenant: str, record: Record) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from adapter.domain.allowance import Allowance, Need, Spending
 from adapter.domain.findings import Finding
 from adapter.domain.handler import Hear
 from adapter.domain.notices import Arrival
+from adapter.domain.pace import Limits, Sign, Slots
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate, Ref
 from adapter.errors import LedgerConflict
@@ -26,6 +27,7 @@ from adapter.ledger import (
     migrate,
     notices,
     outbox,
+    paces,
     resealing,
     results,
     retention,
@@ -130,10 +132,26 @@ class Ledger:
         return self._again("holds", lambda tx: holds.listed(tx, closed=closed))
 
     def claim(
-        self, tenant: str, limit: int, lease: timedelta, reserve: work.Reserve = work.NO_RESERVE
+        self,
+        tenant: str,
+        limit: int,
+        lease: timedelta,
+        reserve: work.Reserve = work.NO_RESERVE,
+        *,
+        at_once: int = 0,
     ) -> list[work.Claim]:
-        """Take due work; see `work.claim_due`. Each claim is held until `let_go`."""
-        claims = self._again("claim", lambda tx: work.claim_due(tx, tenant, self._worker, limit, lease, reserve))
+        """Take due work; see `work.claim_due`. Each claim is held until `let_go`.
+
+        With `at_once` all workers together hold no more than so many claims of the tenant.
+        """
+
+        def claim(tx: Transaction) -> list[work.Claim]:
+            if at_once:
+                paces.locked(tx, tenant)  # so that no two workers take the last one
+            free = min(limit, at_once - work.held(tx, tenant)) if at_once else limit
+            return work.claim_due(tx, tenant, self._worker, free, lease, reserve) if free > 0 else []
+
+        claims = self._again("claim", claim)
         with self._lock:
             self._held.update(claims)
         return claims
@@ -204,6 +222,18 @@ class Ledger:
     def refuse_results(self, tenant: str, allowance: Allowance, after: float | None) -> None:
         """Grant no calls for a while: Cirrus says that there are none left; see `allowances.refuse`."""
         self._again("allowance", lambda tx: allowances.refuse(tx, tenant, allowance, after))
+
+    def pace(self, tenant: str) -> paces.Seen:
+        """Return how fast the tenant's Cirrus may be called; see `paces.look`."""
+        return self._again("pace", lambda tx: paces.look(tx, tenant))
+
+    def take_slots(self, tenant: str, limits: Limits, wanted: int, *, urgent: bool) -> Slots:
+        """Take moments at which calls may start; see `paces.take_slots`."""
+        return self._again("slots", lambda tx: paces.take_slots(tx, tenant, limits, wanted, urgent=urgent))
+
+    def slow_down(self, tenant: str, limits: Limits, sign: Sign) -> paces.Seen:
+        """Have all workers call more slowly; see `paces.slow_down`."""
+        return self._again("pace", lambda tx: paces.slow_down(tx, tenant, limits, sign))
 
     def keep_notices(self, arrivals: Sequence[Arrival]) -> None:
         """Store notices of the webhook as they came; they are durable when this returns."""

@@ -144,6 +144,12 @@ work = sa.Table(
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     ),
+    sa.Index(
+        "work_held",
+        "tenant",
+        sqlite_where=sa.text("lease_by IS NOT NULL"),
+        postgresql_where=sa.text("lease_by IS NOT NULL"),
+    ),
 )
 
 outbox = sa.Table(
@@ -312,6 +318,19 @@ allowances = sa.Table(
     sa.Column("spent", sa.Integer, nullable=False),
     sa.Column("swept", sa.Integer, nullable=False),
     sa.Column("refused_until", UtcTime),
+)
+
+paces = sa.Table(
+    "paces",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("next_at", UtcTime, nullable=False),
+    sa.Column("urgent_at", UtcTime, nullable=False),
+    sa.Column("usual", sa.Float(53), nullable=False),
+    sa.Column("factor", sa.Float(53), nullable=False),
+    sa.Column("lowered_at", UtcTime),
+    sa.Column("lowered_by", sa.Text),
+    sa.Column("paused_until", UtcTime),
 )
 
 removals = sa.Table(

@@ -181,6 +181,15 @@ def _due(tx: Transaction, tenant: str, limit: int, reserve: Reserve) -> list[sa.
     return [row for number, row in rows if number < ordinary or since <= row.deadline <= until]
 
 
+def held(tx: Transaction, tenant: str) -> int:
+    """Count the claims that all workers hold of a tenant."""
+    return tx.connection.execute(_HELD, {"tenant": tenant, "now": tx.now}).scalar_one()
+
+
+_HELD = sa.select(sa.func.count()).where(
+    work.c.tenant == sa.bindparam("tenant"), work.c.lease_by.is_not(None), work.c.lease_until > sa.bindparam("now")
+)
+
 _DUE = (
     sa.select(work)
     .where(

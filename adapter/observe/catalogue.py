@@ -18,6 +18,7 @@ INTAKES = ("intake", "urgent")
 LOOPS = (*INTAKES, "notices", "guard", "converge", "erasures", "publish", "leases", "gauges")
 BROKER_LOOPS = (*INTAKES, "publish")
 HALT_REASONS = ("auth", "setup", "outage")
+SLOWED_BY = ("throttled", "slow")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 HANDLED_OUTCOMES = ("applied", "unchanged", "duplicate", "superseded", "waiting", "held", "dead_lettered")
 NOTICE_OUTCOMES = ("understood", "unreadable")
@@ -147,6 +148,20 @@ CIRRUS_CIRCUIT_STATE = Entry(
     ("tenant", "state"),
     "1 for the state of the tenant's circuit in this process: closed (calls are made), open (none are), half_open "
     "(one probe, and then calls in growing numbers). Not closed for minutes: cirrus_tenant_halted says why.",
+)
+CIRRUS_PACE = Entry(
+    "cirrus_pace_calls_per_second",
+    "gauge",
+    ("tenant",),
+    "Calls that all workers together may start each second; 0 is without a limit. "
+    "Below `calls_per_second`: it was lowered and comes back by itself; cirrus_slowed says what lowered it.",
+)
+CIRRUS_SLOWED = Entry(
+    "cirrus_slowed",
+    "gauge",
+    ("tenant", "cause"),
+    "1 while fewer calls are made than may be: throttled (Cirrus has asked for less, with 429) or slow (it takes much "
+    "longer than usual). Again and again: lower `calls_per_second`, or ask Cirrus what it can take.",
 )
 RETRIES_DELAYED = Entry(
     "retries_delayed_total",

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, StringConstraints
 from adapter.cirrus import regions
 from adapter.cirrus.paths import Paths
 from adapter.domain.mapping import IdMapping
+from adapter.domain.pace import Limits
 from adapter.domain.policy import Policy
 from adapter.errors import ConfigurationError
 from adapter.settings.guard import GuardSettings
@@ -54,10 +55,14 @@ class TenantSettings(Section):
     """Seconds to wait for each part of an answer; the whole of it may take twice as long."""
 
     concurrency: int = Field(default=8, ge=1, le=64)
-    """Calls under way at once, at most. Of several, the last is kept for what is urgent."""
+    """Calls that one worker has under way at once, at most. Of several, the last is kept for what is urgent."""
 
     calls_per_second: float = Field(default=10, ge=0, le=1000)
-    """Calls that may be started each second; 0 is without a limit."""
+    """Calls that all workers together may start each second, evenly spaced; 0 is without a limit. Urgent calls go
+    first. Where Cirrus asks for less (status 429), or takes much longer than usual, fewer are made for a while."""
+
+    calls_at_once: int = Field(default=0, ge=0, le=1000)
+    """Calls that all workers together have under way at once, at most; 0 is without a limit but `concurrency`."""
 
     upsert: bool = False
     """Let Cirrus update a schedule that exists when one is created. It is undocumented what becomes of the candidates
@@ -137,7 +142,12 @@ class TenantSettings(Section):
 
     def to_policy(self) -> Policy:
         """Return the policy in the domain's words."""
-        return replace(self.policy.to_policy(), results=self.results.to_policy(), guard=self.guard.to_policy())
+        return replace(
+            self.policy.to_policy(),
+            results=self.results.to_policy(),
+            guard=self.guard.to_policy(),
+            limits=Limits(self.calls_per_second, self.calls_at_once),
+        )
 
 
 def _token_faults(token: str) -> Iterator[Fault]:

@@ -21,12 +21,14 @@ from prometheus_client import CollectorRegistry
 from adapter.cirrus.results import ResultFields
 from adapter.domain.answers import AttemptSeen, Phrase, Refused, ResultSeen
 from adapter.domain.notices import Arrival
+from adapter.domain.pace import Limits
 from adapter.domain.records import KINDS
 from adapter.domain.steps import ReadResults, Step
 from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import Passes, Tenancy
 from adapter.flow.pacing import Pacer
+from adapter.flow.retries import Budget, Retries
 from adapter.ledger.database import Database
 from adapter.ledger.intake import Incoming
 from adapter.ledger.ledger import Ledger
@@ -71,7 +73,12 @@ class Past:
         metrics.expect(tenants=(kit.TENANT,), event_types=(), kinds=KINDS, outcome_types=told)
         self._passes = Passes(
             tenancy=Tenancy(
-                kit.TENANT, self.policy, self.cirrus, Gate(monotonic, lambda _: None), Pacer(0.0, monotonic)
+                kit.TENANT,
+                self.policy,
+                self.cirrus,
+                Gate(monotonic, lambda _: None),
+                Pacer(kit.TENANT, Limits(), self.ledger, monotonic),
+                Budget(Retries(), monotonic),
             ),
             ledger=self.ledger,
             handlers={handler.kind: handler for handler in ALL},

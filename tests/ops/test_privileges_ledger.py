@@ -15,6 +15,7 @@ from adapter.domain.allowance import Allowance, Need
 from adapter.domain.findings import Document, Erases, Handed
 from adapter.domain.notices import Arrival, Named
 from adapter.domain.outcomes import PERSON_ERASED, Outcome
+from adapter.domain.pace import Limits
 from adapter.domain.policy import GuardPolicy
 from adapter.errors import LedgerUnavailable
 from adapter.ledger import migrate
@@ -121,6 +122,7 @@ def use_everything(ledger: Ledger, number: int) -> None:
     ledger.spend(TENANT, allowance, Need.FIRST)
     ledger.give_back(TENANT, allowance, Need.FIRST)
     ledger.spendings([TENANT])
+    ledger.take_slots(f"tenant {number}", Limits(1.0), 1, urgent=False)
     take_away(ledger, number)
     erase(ledger, number, who)
     for each in ledger.explain(f"b{number}"):

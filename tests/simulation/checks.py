@@ -10,6 +10,8 @@ import orjson
 from adapter.broker import Message
 from adapter.domain.answers import Failing, Garbled, NoAnswer, Unreachable
 from adapter.flow.gate import OUTAGE_AFTER
+from adapter.flow.leases import LEASE
+from adapter.flow.pacing import LATE
 from handlers import said
 from tests.scenarios.sis import Heard, Json, candidate, told_twice
 from tests.simulation.cirrus import Called
@@ -17,8 +19,8 @@ from tests.simulation.day import EXAMS, SPOILT
 from tests.simulation.world import CONCURRENCY, GUEST, World
 
 FAILURES = (Failing, Garbled, NoAnswer, Unreachable)
-WINDOW = 2.0
-"""Seconds: a call that has its turn may start a little later, with the next one."""
+WINDOW = 4.0
+"""Seconds in which calls are counted; those that a process was frozen at, right before they started, may come late."""
 
 OF_OTHERS = ("cirrus.task.", "cirrus.result.", "cirrus.attendance.")
 """Outcomes that answer something else than a statement of the SIS."""
@@ -208,19 +210,26 @@ def every_result_told(world: World) -> Iterator[str]:
 
 
 def calls_within_the_pace(world: World) -> Iterator[str]:
-    """No process calls faster than its tenant's pace, or more at once than it may."""
+    """All processes together call no faster than their tenant's pace, and have no more calls under way than may be."""
+    starts = sorted(called.began for called in world.cirrus.calls)
+    if world.choices.rate:
+        most = 1 + world.choices.rate * (WINDOW + LATE) + CONCURRENCY * len(world.choices.stalls)
+        for first in starts:
+            within = sum(1 for start in starts if first <= start < first + WINDOW)
+            if within > most:
+                yield f"{within} calls within {WINDOW:g} s"
     for process, calls in _by_process(world).items():
-        starts = sorted(called.began for called in calls)
-        if world.choices.rate:
-            most = world.choices.rate * WINDOW + CONCURRENCY
-            for first in starts:
-                within = sum(1 for start in starts if first <= start < first + WINDOW)
-                if within > most:
-                    yield f"{process}: {within} calls within {WINDOW:g} s"
-        for called in calls:
-            at_once = sum(1 for other in calls if other.began <= called.began < other.ended)
-            if at_once > CONCURRENCY:
-                yield f"{process}: {at_once} calls at once"
+        yield from _too_many(process, calls, CONCURRENCY)
+    if world.choices.at_once:
+        held = [called for called in world.cirrus.calls if called.ended - called.began < LEASE.total_seconds()]
+        yield from _too_many("all", held, world.choices.at_once)
+
+
+def _too_many(who: str, calls: list[Called], most: int) -> Iterator[str]:
+    for called in calls:
+        at_once = sum(1 for other in calls if other.began <= called.began < other.ended)
+        if at_once > most:
+            yield f"{who}: {at_once} calls at once"
 
 
 def one_probe_while_cirrus_fails(world: World) -> Iterator[str]:

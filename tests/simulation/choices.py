@@ -25,6 +25,10 @@ class Guarded:
     per_hour: int
     decision: Decision
 
+    def settings(self) -> dict[str, float]:
+        """Return the settings of the guard."""
+        return {"delay_s": self.delay, "least": self.least, "per_hour": self.per_hour}
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -37,6 +41,7 @@ class Choices:
     batch: int = 2
     linger: float = 2.0
     rate: float = 0.0
+    at_once: int = 0
     prefetch: int = 50
     spread: float = 0.0
     repeats: int = 0
@@ -77,7 +82,8 @@ def draw(seed: int) -> Choices:
         mode=chance.choice(["at_once", "before_start"]),
         batch=chance.choice([1, 2, 100]),
         linger=chance.choice([0.0, 1.0, 5.0]),
-        rate=chance.choice([0.0, 0.0, 5.0]),
+        rate=chance.choice([0.0, 1.0, 20.0]),
+        at_once=Random(f"at once {seed}").choice([0, 0, 2]),
         prefetch=chance.choice([1, 3, 50]),
         spread=chance.choice([0.0, 5.0, 30.0]),
         repeats=chance.randint(0, 8),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.simulation.checks import violations
-from tests.simulation.choices import draw
+from tests.simulation.choices import Choices, draw
 from tests.simulation.later import whole_story
 from tests.simulation.world import world_of
 
@@ -27,12 +27,17 @@ class Outcome:
 
 def run_seed(seed: int) -> Outcome:
     """Let the story of one seed happen."""
-    with world_of(draw(seed)) as world:
+    return run(draw(seed))
+
+
+def run(choices: Choices) -> Outcome:
+    """Let the story happen that these choices make."""
+    with world_of(choices) as world:
         try:
             broken = violations(world) if whole_story(world) else ["it never comes to rest"]
         except AssertionError as error:
             broken = [f"stopped: {error}"]
-        return Outcome(seed, tuple(broken), world.faults, len(world.cirrus.calls))
+        return Outcome(choices.seed, tuple(broken), world.faults, len(world.cirrus.calls))
 
 
 def on_all_processors(function: Callable[[Item], Result], items: Iterable[Item], processes: int) -> Iterator[Result]:

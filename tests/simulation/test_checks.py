@@ -13,7 +13,7 @@ from tests.simulation.cirrus import Called
 from tests.simulation.later import whole_story
 from tests.simulation.world import World, world_of
 
-STORY = Choices(seed=5, length=22, poison=1, rate=5.0)
+STORY = Choices(seed=5, length=22, poison=1, rate=1.0)
 READ = ReadSchedule("x1")
 
 
@@ -132,7 +132,7 @@ def _call(world: World, *spans: tuple[float, float]) -> Callable[[], object]:
         (make_a_user_twice, "came about 2 times"),
         (lose_an_outcome, "was not told"),
         (tell_another_content, "was told with two contents"),
-        (hurry, "calls within 2 s"),
+        (hurry, "calls within 4 s"),
         (crowd, "calls at once"),
         (probe_twice, "while a probe was out"),
         (admit_a_mistake, "loop_failed"),

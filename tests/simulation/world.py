@@ -22,7 +22,7 @@ from adapter.settings import Settings
 from handlers import ALL
 from tests.scenarios.sis import candidate
 from tests.simulation.broker import Broker, BrokerTrouble, ConsumerEnd, PublisherEnd
-from tests.simulation.choices import TROUBLED, Choices, Guarded
+from tests.simulation.choices import TROUBLED, Choices
 from tests.simulation.cirrus import Cirrus, CirrusTrouble, PlatformEnd
 from tests.simulation.day import SPOILT, Day, arrivals, draw_day, exchange_of
 from tests.simulation.fate import Fate
@@ -336,9 +336,10 @@ def settings_of(choices: Choices) -> Settings:
                     "base_url": "http://127.0.0.1:1",
                     "token": "token",
                     "calls_per_second": choices.rate,
+                    "calls_at_once": choices.at_once,
                     "concurrency": CONCURRENCY,
                     "mapping": {"default_hierarchy": {"id": "ROOT", "name": "All"}},
-                    "guard": _guard_of(choices.guard),
+                    "guard": choices.guard.settings() if choices.guard else {"delay_s": 0},
                     "policy": {
                         "modes": {"*": choices.mode},
                         "batch_size": choices.batch,
@@ -352,12 +353,6 @@ def settings_of(choices: Choices) -> Settings:
             },
         }
     )
-
-
-def _guard_of(guard: Guarded | None) -> dict[str, float]:
-    if guard is None:
-        return {"delay_s": 0}
-    return {"delay_s": guard.delay, "least": guard.least, "per_hour": guard.per_hour}
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from adapter.flow.gate import Gate
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import Passes, Tenancy
 from adapter.flow.pacing import Pacer
+from adapter.flow.retries import Budget, Retries
 from adapter.ledger.database import Database
 from adapter.ledger.intake import Incoming
 from adapter.ledger.ledger import Ledger
@@ -196,6 +197,24 @@ class Exam:
         """Nothing is open."""
 
 
+class Watch:
+    """Seconds that pass only while somebody waits."""
+
+    def __init__(self) -> None:
+        """Begin somewhere."""
+        self.now = 1000.0
+        self.waited: list[float] = []
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        """Let them pass."""
+        self.waited.append(round(seconds, 6))
+        self.now += seconds
+
+
 class Unhurried(threading.Event):
     """A stop event on which nobody waits for real; the seconds that were asked for are kept."""
 
@@ -280,7 +299,6 @@ def office(
     handler: Handler,
     *,
     policy: Policy = POLICY,
-    rate: float = 0.0,
     handlers: Mapping[str, Handler] | None = None,
 ) -> Office:
     """Wire the passes of one tenant; jitter is nothing, time is what passes for real."""
@@ -288,7 +306,8 @@ def office(
     halts: list[str | None] = []
     told: list[None] = []
     gate = Gate(monotonic, halts.append)
-    tenancy = Tenancy(TENANT, policy, exam, gate, Pacer(rate, monotonic))
+    pacer = Pacer(TENANT, policy.limits, desk.ledger, monotonic)
+    tenancy = Tenancy(TENANT, policy, exam, gate, pacer, Budget(Retries(), monotonic))
     passes = Passes(
         tenancy=tenancy,
         ledger=desk.ledger,

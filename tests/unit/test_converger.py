@@ -11,6 +11,7 @@ import pytest
 
 from adapter.domain.answers import Forbidden
 from adapter.domain.findings import Finding, Plan, Settled
+from adapter.domain.pace import Limits, Trouble
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate
 from adapter.domain.steps import ReadSchedule, Step
@@ -134,6 +135,30 @@ def called(step: Step) -> str:
 def waiting_for(go: threading.Event) -> None:
     """Wait until the test says so."""
     assert go.wait(PATIENCE)
+
+
+def test_nothing_is_claimed_while_cirrus_wants_a_pause(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
+    """What becomes urgent meanwhile is claimed first afterwards; and all workers are told, though no pass goes on."""
+    running = busy(desk)
+    converger = closing(converging(running, 3))
+    running.passes.tenancy.pacer.throttled(60)
+    converger.turn()
+    assert running.exam.performed == []
+    assert desk.ledger.pace(TENANT).pace.lowered_by == Trouble.THROTTLED
+    assert len(desk.worker("w2").claim(TENANT, 100, LEASE)) == 10
+
+
+def test_all_workers_together_keep_to_the_calls_at_once(desk: Desk, closing: Callable[[Converger], Converger]) -> None:
+    """However many places each of them has."""
+    running = office(desk, HANDLER, policy=Policy(limits=Limits(calls_at_once=4)))
+    assert len(desk.worker("w2").claim(TENANT, 3, LEASE)) == 3
+    go = threading.Event()
+    slow = replace(HANDLER, plan=lambda *_given: waiting_for(go) or Plan())
+    running.passes = replace(running.passes, handlers={HANDLER.kind: slow})
+    converger = closing(converging(running, 3))
+    converger.turn()
+    assert len(desk.worker("w3").claim(TENANT, 100, LEASE)) == 6
+    go.set()
 
 
 def test_a_closed_gate_lets_one_probe_through(desk: Desk, closing: Callable[[Converger], Converger]) -> None:

@@ -24,6 +24,7 @@ from adapter.domain.answers import (
 )
 from adapter.domain.findings import Finding, Plan, Settled
 from adapter.domain.outcomes import Outcome
+from adapter.domain.pace import Limits
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate
 from adapter.domain.steps import ActivateSchedule, Step
@@ -286,17 +287,6 @@ def test_what_was_never_sent_says_nothing_of_cirrus(desk: Desk) -> None:
     assert running.halts == ["outage"]
 
 
-def test_a_request_to_slow_down_holds_every_call(desk: Desk) -> None:
-    """Retry-After moves the pacer of the tenant, and the work is due after it."""
-    running = office(desk, scripted(Plan(steps=(read(),))))
-    running.exam.answers = [Throttled(45.0)]
-    run_pass(running)
-    assert due_in(desk) == 45.0
-    waited: list[float] = []
-    running.passes.tenancy.pacer.take(waited.append)
-    assert 44.0 < waited[0] <= 45.0
-
-
 def test_a_plan_that_never_rests_is_bounded(desk: Desk) -> None:
     """A mistake that does not see what its own calls have done ends in a long pause, not in endless calls."""
     running = office(desk, scripted(Plan(steps=(read(),))))
@@ -316,7 +306,8 @@ def test_a_stop_ends_the_pass_between_two_steps(desk: Desk) -> None:
 
 def test_a_stop_while_waiting_for_a_turn_makes_no_call(desk: Desk) -> None:
     """Who waits for the pacer is woken by the stop, and does not rush the call."""
-    running = office(desk, scripted(Plan(steps=(read("1"), read("2")))), rate=0.001)
+    policy = replace(POLICY, limits=Limits(0.001))
+    running = office(desk, scripted(Plan(steps=(read("1"), read("2")))), policy=policy)
     running.exam.meanwhile = lambda _step: running.stop.set()
     run_pass(running)
     assert running.exam.performed == [read("1")]

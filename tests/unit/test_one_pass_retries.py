@@ -11,7 +11,7 @@ from adapter.domain.answers import Failing
 from adapter.domain.findings import Plan
 from adapter.flow.gate import Gate
 from adapter.flow.one_pass import BEHIND
-from adapter.flow.pacing import Pacer, Retries
+from adapter.flow.retries import Budget, Retries
 from tests.unit.flow_kit import TENANT, Desk, Office, desk_at, due_in, office, read, run_pass, scripted
 
 
@@ -31,10 +31,10 @@ def attempts(desk: Desk) -> int:
 
 def exhausted(running: Office, **retries: float) -> Office:
     """Return the same office with a budget of retries that is spent."""
-    pacer = Pacer(0.0, lambda: 0.0, Retries(**retries))
-    while not pacer.retry(urgent=True):
+    budget = Budget(Retries(**retries), lambda: 0.0)
+    while not budget.retry(urgent=True):
         pass
-    return replace(running, passes=replace(running.passes, tenancy=replace(running.passes.tenancy, pacer=pacer)))
+    return replace(running, passes=replace(running.passes, tenancy=replace(running.passes.tenancy, retries=budget)))
 
 
 def failed_once(desk: Desk) -> None:
@@ -70,12 +70,12 @@ def test_fresh_calls_pay_for_retries(desk: Desk) -> None:
     """Each adds its share to the budget; a retry adds nothing, or it would pay for itself."""
     fresh = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
     run_pass(fresh)
-    assert fresh.passes.tenancy.pacer.retry(urgent=True) == 0
+    assert fresh.passes.tenancy.retries.retry(urgent=True) == 0
     desk.say(2)
     failed_once(desk)
     again = exhausted(office(desk, scripted(Plan(steps=(read(),)), Plan())), share=1.0, a_second=1e-9)
     run_pass(again, probe=True)
-    assert again.passes.tenancy.pacer.retry(urgent=True) > 0
+    assert again.passes.tenancy.retries.retry(urgent=True) > 0
 
 
 def test_what_was_a_probe_in_vain_lets_another_one_try(desk: Desk) -> None:

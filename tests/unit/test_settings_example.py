@@ -97,7 +97,7 @@ def test_every_rule_of_a_policy_can_be_set() -> None:
     """Each field of the policy has a key, with its unit in the name."""
     keys = {re.sub(r"_(s|min|h)$", "", name) for name in PolicySettings.model_fields}
 
-    assert {field.name for field in fields(Policy)} == keys | {"results", "guard"}
+    assert {field.name for field in fields(Policy)} == keys | {"results", "guard", "limits"}
     assert ResultSettings().to_policy() == Policy().results
     assert GuardSettings().to_policy() == Policy().guard
 

@@ -11,8 +11,10 @@ from cryptography.fernet import Fernet
 from adapter.cli.answers import AnswerFile
 from adapter.cli.survey import TRIES, Survey
 from adapter.domain.answers import Absent, Accepted, Answer, CandidateSeen, Failing, Forbidden, ScheduleSeen, Unsendable
+from adapter.domain.pace import Limits
 from adapter.domain.policy import Policy
 from adapter.domain.steps import ReadCandidate, ReadSchedule
+from adapter.flow.own_pace import OwnPace
 from adapter.flow.pacing import Pacer
 from adapter.ledger.sealing import Seal
 from tests.unit.builders import START, TENANT
@@ -25,7 +27,8 @@ EXAM = ScheduleSeen("o1", "Exam", START, START + timedelta(hours=3), True, False
 def survey(kept: AnswerFile, *answers: Answer) -> tuple[Survey, Exam, list[float]]:
     """Return a survey of a Cirrus that answers so, the Cirrus, and the seconds that were waited."""
     exam, waited = Exam(list(answers)), list[float]()
-    return Survey(TENANT, exam, Policy(), Pacer(0, lambda: 0.0), waited.append, lambda: None, kept), exam, waited
+    pacer = Pacer(TENANT, Limits(), OwnPace(lambda: 0.0), lambda: 0.0)
+    return Survey(TENANT, exam, Policy(), pacer, waited.append, lambda: None, kept), exam, waited
 
 
 @pytest.fixture
