@@ -18,7 +18,8 @@ FIRST_YEAR, LAST_YEAR = 2000, 2199
 
 
 def _clean(text: str) -> str:
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+    # What is printable has none; that is said at once of most texts.
+    if not text.isprintable() and any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise ValueError("control characters are not allowed")
     return text
 

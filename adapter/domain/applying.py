@@ -192,23 +192,22 @@ def overtaken(record: Record, finding: Finding) -> Record:
 
 def settle(record: Record, finding: Finding, now: datetime) -> Record:
     """Return the record as one finding leaves it."""
-    confirmed = record.confirmed if finding.confirmed is None else finding.confirmed
-    after = replace(record, confirmed=confirmed)
+    known = record.confirmed if finding.confirmed is None else finding.confirmed
     state = finding.state
     match state:
         case Settled() | Erases():
-            return replace(after, status=Status.SETTLED, wanting=None, reason=None)
+            return replace(record, confirmed=known, status=Status.SETTLED, wanting=None, reason=None)
         case Dismissed(reason=reason):
-            return replace(after, status=Status.REJECTED, wanting=None, reason=reason)
+            return replace(record, confirmed=known, status=Status.REJECTED, wanting=None, reason=reason)
         case Handed():
-            return replace(after, status=Status.MANUAL, wanting=None)
+            return replace(record, confirmed=known, status=Status.MANUAL, wanting=None)
         case Waits(ref=ref, reason=why):
             since = record.wanting.since if record.wanting is not None else now
-            return replace(after, status=Status.WAITING, wanting=Wanting(ref, why, since))
+            return replace(record, confirmed=known, status=Status.WAITING, wanting=Wanting(ref, why, since))
         case Continues():
             # What was learnt of Cirrus may be just what the record needs, or that its wait was in vain.
             learnt = record.status is Status.WAITING and finding.confirmed is not None
-            return replace(after, status=Status.DUE) if learnt else after
+            return replace(record, confirmed=known, status=Status.DUE if learnt else record.status)
         case _ as never:
             assert_never(never)
 

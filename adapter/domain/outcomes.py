@@ -36,11 +36,14 @@ class Outcome:
         return derived_id(tenant, self.subject, self.type, self.answers)
 
 
-def cloud_event(outcome: Outcome, tenant: str, source: str, time: datetime) -> bytes:
-    """Return the event in CloudEvents 1.0 structured form (events.md "Envelope"); `time` is when it became true."""
+def cloud_event(outcome: Outcome, event_id: str, tenant: str, source: str, time: datetime) -> bytes:
+    """Return the event in CloudEvents 1.0 structured form (events.md "Envelope").
+
+    `event_id` is the outcome's own, and `time` when it became true.
+    """
     event: dict[str, Any] = {
         "specversion": "1.0",
-        "id": str(outcome.id(tenant)),
+        "id": event_id,
         "source": source,
         "type": outcome.type,
         "subject": outcome.subject,

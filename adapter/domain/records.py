@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Statement
@@ -32,9 +32,11 @@ ERASED = "erased"
 KINDS = (CANDIDATE, SITTING, BOOKING, DEPARTURE, RESULT_LIST, RESULT)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
-    """The name of a record inside its tenant: its kind and the SIS's id of the object."""
+class Ref(NamedTuple):
+    """The name of a record inside its tenant: its kind and the SIS's id of the object.
+
+    A tuple, because names are compared, sorted and looked up all the time.
+    """
 
     kind: str
     key: str

@@ -73,4 +73,4 @@ def _opened(tx: Transaction, row: sa.Row[Any]) -> Mapping[str, Any] | None:
 
 
 def _body(tenant: str, ref: Ref, part: str, version: int) -> str:
-    return place("documents", tenant, ref.kind, ref.key, part, version, "body")
+    return place("documents", tenant, ref.kind, ref.key, part, str(version), "body")

@@ -16,7 +16,7 @@ from adapter.domain.handler import Hear
 from adapter.domain.notices import Arrival, Named, Notice
 from adapter.domain.policy import Policy
 from adapter.domain.records import BOOKING, CANDIDATE, SITTING
-from adapter.domain.version import fingerprint
+from adapter.domain.version import fingerprint, utc_text
 from adapter.errors import LedgerSealed
 from adapter.ledger.among import among
 from adapter.ledger.database import Transaction
@@ -225,4 +225,4 @@ def body_of(tx: Transaction, row: sa.Row[Any]) -> bytes | None:
 
 def _body(tenant: str, received_at: datetime) -> str:
     # A notice has no name of its own before the database gives it one.
-    return place("notices", tenant, received_at, "body")
+    return place("notices", tenant, utc_text(received_at), "body")

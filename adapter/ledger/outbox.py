@@ -44,8 +44,8 @@ class Writer:
         """Store the outcomes that were not told before; the rest are dropped by their id."""
         rows: dict[str, dict[str, object]] = {}
         for outcome in outcomes:
-            body = cloud_event(outcome, tenant, self.source, tx.now)
             event_id = str(outcome.id(tenant))
+            body = cloud_event(outcome, event_id, tenant, self.source, tx.now)
             rows[event_id] = {
                 "id": event_id,
                 "tenant": tenant,

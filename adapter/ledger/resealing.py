@@ -5,10 +5,12 @@ A batch is one transaction. What is done is not touched again, so a run that was
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from adapter.domain.version import utc_text
 from adapter.errors import LedgerSealed
 from adapter.ledger.database import Transaction
 from adapter.ledger.schema import (
@@ -52,7 +54,11 @@ class Store:
 
     def place(self, row: Mapping[str, Any], column: str) -> str:
         """Name the place of a value in this row."""
-        return place(self.table.name, *(row[name] for name in self.named_by), column)
+        return place(self.table.name, *(_text(row[name]) for name in self.named_by), column)
+
+
+def _text(value: object) -> str:
+    return utc_text(value) if isinstance(value, datetime) else str(value)
 
 
 RECORDS = Store(records, ("tenant", "kind", "key"), ("facets", "confirmed", "reason_text", "wanting_reason"))

@@ -7,13 +7,11 @@ place of the value (its table, row and column) is authenticated with it, so that
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import a2b_base64, b2a_base64
-from datetime import datetime
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapter.domain.version import utc_text
 from adapter.errors import ConfigurationError, LedgerSealed
 
 MARK = "sealed:"
@@ -116,6 +114,6 @@ class Seal:
             raise LedgerSealed.damaged(place) from error
 
 
-def place(table: str, *row: object) -> str:
+def place(table: str, *row: str) -> str:
     """Name the place of a value: its table, then what tells its row, and which column."""
-    return "\x1f".join((table, *(utc_text(each) if isinstance(each, datetime) else str(each) for each in row)))
+    return "\x1f".join((table, *row))

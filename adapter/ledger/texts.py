@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapter.domain.findings import Task
 from adapter.domain.records import Ref
+from adapter.domain.version import utc_text
 from adapter.ledger.database import Transaction
 from adapter.ledger.sealing import place
 
@@ -47,4 +48,4 @@ def open_task(tx: Transaction, row: sa.Row[Any]) -> tuple[str, tuple[str, ...]]:
 
 
 def _note(tenant: str, ref: Ref, at: datetime) -> str:
-    return place("journal", tenant, ref.kind, ref.key, at, "note")
+    return place("journal", tenant, ref.kind, ref.key, utc_text(at), "note")

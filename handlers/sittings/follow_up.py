@@ -11,7 +11,7 @@ from adapter.domain.records import SITTING, Aggregate, Record, Ref, Status
 from adapter.domain.steps import Schedule, Step
 from handlers import said
 from handlers.sittings import drift, outcomes, tasks
-from handlers.sittings.seats import Booked, Seats, largest_extra
+from handlers.sittings.seats import Booked, Seats
 from handlers.sittings.translate import LIFE
 from handlers.sittings.view import Known, SittingView, booking_is_live, holds_seat, is_canceled
 
@@ -31,7 +31,7 @@ def follow_up(
         if member.record.open
     ]
     if not steps:
-        findings += _root(aggregate, sitting, seats.removed, now, policy)
+        findings += _root(aggregate, sitting, seats, now, policy)
         findings = list(close_tasks(aggregate, sitting, findings, now))
     return Plan(steps, tuple(findings), _look_again(aggregate, sitting, findings, now, policy))
 
@@ -99,20 +99,17 @@ def _grace_end(record: Record, sitting: SittingView | None, now: datetime, polic
     return grace if sitting is None else min(grace, sitting.start - policy.preparation)
 
 
-def _root(
-    aggregate: Aggregate, sitting: SittingView, removed: Iterable[Booked], now: datetime, policy: Policy
-) -> Iterator[Finding]:
+def _root(aggregate: Aggregate, sitting: SittingView, seats: Seats, now: datetime, policy: Policy) -> Iterator[Finding]:
     known, record = sitting.known, sitting.record
     if not known.exists:
         if record.open and known.tried_at is None:
             yield Finding(record.ref, Waits(None, "its first booking"), note="waits for its first booking")
         return
-    extra = largest_extra(aggregate, sitting, policy)
-    asked = tuple(_asked(sitting, sitting.target(extra, policy), now))
+    asked = tuple(_asked(sitting, sitting.target(seats.extra, policy), now))
     found: Known = known
     told: tuple[Outcome, ...] = ()
     if now < sitting.end:
-        found, told = drift.of_schedule(aggregate, sitting, sitting.schedule(extra), removed)
+        found, told = drift.of_schedule(aggregate, sitting, sitting.schedule(seats.extra), seats.removed)
     learnt = Finding(
         record.ref,
         Continues(),

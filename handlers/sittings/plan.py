@@ -27,7 +27,7 @@ from adapter.domain.steps import (
 from adapter.domain.verdict import Reason
 from handlers.sittings import drift, outcomes, tasks
 from handlers.sittings.follow_up import close_tasks, follow_up, waiting, without_timetable
-from handlers.sittings.seats import Booked, Seats, largest_extra, seat_of, sort_seats
+from handlers.sittings.seats import Booked, Seats, seat_of, sort_seats
 from handlers.sittings.view import REMOVED, SittingView, booking_is_live, holds_seat
 
 
@@ -49,7 +49,7 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     if sitting.known.gone and now < sitting.end:
         return _missing(aggregate, sitting, now, policy)
     seats = sort_seats(aggregate, sitting, now, policy)
-    steps = tuple(_steps(aggregate, sitting, seats, now, policy))
+    steps = tuple(_steps(sitting, seats, now, policy))
     return follow_up(aggregate, sitting, seats, steps, now, policy)
 
 
@@ -100,13 +100,13 @@ def _recheck_due(aggregate: Aggregate, sitting: SittingView, now: datetime, poli
     return sitting.known.read_at is None or now - sitting.known.read_at >= policy.recheck
 
 
-def _steps(aggregate: Aggregate, sitting: SittingView, seats: Seats, now: datetime, policy: Policy) -> Iterable[Step]:
+def _steps(sitting: SittingView, seats: Seats, now: datetime, policy: Policy) -> Iterable[Step]:
     if now >= sitting.end or (sitting.known.tried_at is not None and now - sitting.known.tried_at < policy.recheck):
         return
     if not sitting.known.exists:
-        yield from _create(aggregate, sitting, seats, policy)
+        yield from _create(sitting, seats, policy)
         return
-    target = sitting.target(largest_extra(aggregate, sitting, policy), policy)
+    target = sitting.target(seats.extra, policy)
     changes = not sitting.known.activated and sitting.differs(target)
     if changes:
         yield ChangeSchedule(target)
@@ -143,8 +143,8 @@ def _activates(sitting: SittingView, now: datetime, policy: Policy, *, changes: 
     return sitting.mode(policy) == "at_once" or now >= sitting.activation(policy)
 
 
-def _create(aggregate: Aggregate, sitting: SittingView, seats: Seats, policy: Policy) -> Iterable[Step]:
-    wanted = sitting.schedule(largest_extra(aggregate, sitting, policy))
+def _create(sitting: SittingView, seats: Seats, policy: Policy) -> Iterable[Step]:
+    wanted = sitting.schedule(seats.extra)
     if sitting.mode(policy) == "before_start":
         yield DraftSchedule(wanted)
     elif seats.ready or policy.create_empty:

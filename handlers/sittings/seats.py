@@ -119,8 +119,12 @@ class Booked:
 
 @dataclass(slots=True)
 class Seats:
-    """The bookings of one sitting, sorted by what has to happen with them; filled by `sort_seats`."""
+    """The bookings of one sitting, sorted by what has to happen with them; filled by `sort_seats`.
 
+    `extra` is the largest extra time over those that are live, as `largest_extra` has it.
+    """
+
+    extra: int = 0
     ready: list[Booked] = field(default_factory=list[Booked])
     relinked: list[Booked] = field(default_factory=list[Booked])
     surplus: list[Booked] = field(default_factory=list[Booked])
@@ -135,8 +139,8 @@ class Seats:
 
 def sort_seats(aggregate: Aggregate, sitting: SittingView, now: datetime, policy: Policy) -> Seats:
     """Sort the members of the sitting by what has to happen with them, each group by id."""
-    seats = Seats()
     members = [_booked(member, aggregate, sitting, policy) for member in sorted(aggregate.members, key=lambda m: m.ref)]
+    seats = Seats(_largest(members, sitting))
     wanted_by = _by_candidate(member for member in members if member.live and not member.rejected)
     held_by = _by_candidate(member for member in members if member.seated)
     for member in members:
@@ -287,5 +291,8 @@ def seat_of(member: Booked, policy: Policy) -> Seat:
 
 def largest_extra(aggregate: Aggregate, sitting: SittingView, policy: Policy) -> int:
     """Return the largest extra time over the live bookings, never less than the window has had to allow for."""
-    shares = [_booked(member, aggregate, sitting, policy).extra for member in aggregate.members]
-    return max([sitting.known.extra, *shares])
+    return _largest((_booked(member, aggregate, sitting, policy) for member in aggregate.members), sitting)
+
+
+def _largest(members: Iterable[Booked], sitting: SittingView) -> int:
+    return max([sitting.known.extra, *(member.extra for member in members)])
