@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
@@ -26,8 +26,7 @@ class Rank(enum.IntEnum):
     CANCEL = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """Where a statement stands among all the statements about the same thing."""
 
     time: datetime
