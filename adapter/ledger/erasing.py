@@ -188,7 +188,7 @@ def _plan_anew(tx: Transaction, erasure: Erasure, policy: Policy) -> None:
 
 
 def _written(state: Erases, bookings: Sequence[str]) -> str:
-    return orjson.dumps({**asdict(state), "bookings": bookings}).decode()
+    return orjson.dumps({**asdict(state), "bookings": bookings}, default=Ref._asdict).decode()
 
 
 def _read(tx: Transaction, row: sa.Row[Any]) -> Erasure:
