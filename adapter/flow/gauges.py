@@ -1,8 +1,10 @@
-"""The gauges loop: what the ledger counts, put on the gauges; and what is old, taken out of the ledger."""
+"""The gauges loop: what the ledger counts, put on the gauges; what is old, taken out of it; what is new, analysed."""
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+
+import structlog
 
 from adapter.domain.allowance import RESULTS_PER_DAY
 from adapter.domain.policy import ResultPolicy
@@ -17,6 +19,8 @@ EVERY = 10.0
 
 TIDY_EVERY = 3600.0
 """Seconds between two rounds of deleting what is past its retention."""
+
+_log = structlog.get_logger()
 
 
 class Gauges:
@@ -43,6 +47,8 @@ class Gauges:
     def turn(self) -> None:
         """Look once, then wait."""
         self.look()
+        if analysed := self._ledger.analyse_unknown():
+            _log.info("tables_analysed", tables=analysed, why="they are large, and PostgreSQL knew nothing of them")
         if self._monotonic() >= self._tidy_at:
             self._ledger.tidy(self._retention)
             self._tidy_at = self._monotonic() + TIDY_EVERY

@@ -31,6 +31,7 @@ from adapter.ledger import (
     resealing,
     results,
     retention,
+    statistics,
     work,
 )
 from adapter.ledger.database import Database, Transaction
@@ -275,6 +276,10 @@ class Ledger:
         while deleted := self._again("tidy", lambda tx: retention.tidy(tx, keep)):
             total += deleted
         return total
+
+    def analyse_unknown(self) -> list[str]:
+        """Analyse large tables that never were; see `statistics.analyse_unknown`."""
+        return self._again("analyse", statistics.analyse_unknown)
 
     def look(self, tenant: str, ref: Ref) -> Aggregate:
         """Return a whole aggregate, to look at it only."""

@@ -188,6 +188,7 @@ outbox = sa.Table(
         postgresql_where=sa.text("published_at IS NOT NULL"),
     ),
     sqlite_autoincrement=True,
+    postgresql_with={"fillfactor": 50},
 )
 
 journal = sa.Table(
