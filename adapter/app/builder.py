@@ -22,6 +22,7 @@ from adapter.domain.policy import Policy
 from adapter.domain.records import KINDS
 from adapter.errors import AdapterError, ConfigurationError
 from adapter.flow.brake import BrakeRules
+from adapter.flow.burst import Burst
 from adapter.flow.converge import Converger
 from adapter.flow.erasures import Erasures
 from adapter.flow.gate import Circuit, Gate
@@ -72,6 +73,7 @@ class Builder:
         self._observers = Observers(self._metrics)
         self._topology = settings.broker.topology()
         self._ledger = host.ledger(settings, self._observers.transaction)
+        self._burst = Burst(host.monotonic)
         self._stops = _Stops(host.event(), host.event(), host.event(), host.event())
         self._queues = {"intake": self._topology.intake_queue} | (
             {"urgent": self._topology.urgent_queue} if self._topology.urgent_queue else {}
@@ -207,6 +209,7 @@ class Builder:
             clock=self._host.clock,
             nudge=nudge,
             stop=self._stops.intake,
+            burst=None if name == "urgent" else self._burst,
             brake=BrakeRules(
                 fewest=rules.brake_fewest,
                 share=rules.brake_share,
@@ -257,6 +260,7 @@ class Builder:
             free=self._host.places(tenant.concurrency),
             places=tenant.concurrency,
             wake=self._host.event(),
+            burst=self._burst,
         )
 
     def _gate(self, tenant: str, policy: Policy, client: CirrusClient) -> Gate:

@@ -91,18 +91,16 @@ class Consumer:
 
         Those will be delivered again: their tags now mean other messages, so they must not be used.
         """
-        stale = 0
-        for delivery in deliveries:
-            session = self._session
-            if session is None or delivery.epoch != session.epoch:
-                stale += 1
-                continue
-            try:
-                session.ack(delivery.tag)
-            except Exception as error:  # noqa: BLE001 - any oddity ends the session, none ends the loop
-                self._end(session, describe(error))
-                stale += 1
-        return stale
+        session, given = self._session, list(deliveries)
+        tags = [delivery.tag for delivery in given if session is not None and delivery.epoch == session.epoch]
+        if session is None or not tags:
+            return len(given)
+        try:
+            session.ack(tags)
+        except Exception as error:  # noqa: BLE001 - any oddity ends the session, none ends the loop
+            self._end(session, describe(error))
+            return len(given)
+        return len(given) - len(tags)
 
     def tick(self) -> None:
         """Keep the connection alive while the caller is busy; call it at least each `heartbeat` / 2."""

@@ -3,11 +3,13 @@
 import contextlib
 import selectors
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from time import monotonic
 from typing import cast
 
 from adapter.broker.frames import frame_handler
+from adapter.broker.pipes import Inlet, Outlet, ack_frames
 from adapter.broker.wire import AmqpChannel, AmqpConnection, new_connection
 from adapter.errors import BrokerUnavailable
 
@@ -58,8 +60,10 @@ class Link:
     without consumers. Any exception of any method means that the link is finished: `abort` it.
     """
 
-    def __init__(self, raw: AmqpConnection) -> None:
+    def __init__(self, raw: AmqpConnection, outlet: Outlet) -> None:
         self._raw = raw
+        self._inlet = Inlet(raw.transport)
+        self._outlet = outlet
         self._socket = raw.sock
         self._tick_at = 0.0
         self._socket.settimeout(IO_TIMEOUT)
@@ -76,7 +80,8 @@ class Link:
         problem: Exception | None = None
         for address in url.split(";"):
             try:
-                return cls(_connect(address, heartbeat, name))
+                outlet = Outlet()
+                return cls(_connect(address, heartbeat, name, outlet), outlet)
             except Exception as error:  # noqa: BLE001 - py-amqp raises any class when a handshake fails
                 problem = error
         why = describe(problem) if problem else "no address"
@@ -90,11 +95,19 @@ class Link:
 
     def pump(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the broker, and handle one thing it says; false if it is silent."""
-        buffered = self._pending is not None and self._pending() > 0
+        buffered = self._inlet.waiting or (self._pending is not None and self._pending() > 0)
         if not buffered and not self._selector.select(timeout):
             return False
         self._raw.drain_events()
         return True
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """Keep back what is written, and write it together at the end of this; nothing may be read meanwhile."""
+        return self._outlet.gathering()
+
+    def ack(self, channel: AmqpChannel, tags: Iterable[int]) -> None:
+        """Acknowledge each of these deliveries for itself, all in one write."""
+        self._outlet.write(ack_frames(channel.channel_id, tags))
 
     def tick(self) -> None:
         """Send a heartbeat when one is due; raise when the broker missed two of its own."""
@@ -132,9 +145,10 @@ class Link:
             self._raw.collect()
 
 
-def _connect(address: str, heartbeat: float, name: str) -> AmqpConnection:
+def _connect(address: str, heartbeat: float, name: str, outlet: Outlet) -> AmqpConnection:
     settings: dict[str, object] = {
         "frame_handler": frame_handler,
+        "frame_writer": outlet.frame_writer,
         "client_properties": {"connection_name": name},
     }
     if hasattr(socket, "TCP_USER_TIMEOUT"):

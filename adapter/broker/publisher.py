@@ -1,6 +1,7 @@
 """Publish messages and say of each whether the broker has it, within a deadline."""
 
 import struct
+from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol
@@ -180,17 +181,13 @@ class _AmqpLine:
             self._channel.close()
             self._channel, self._confirms = self._open_channel()
         self._confirms.begin(batch)
-        for index, message in enumerate(messages):
-            if len(self._confirms) >= self._window:
-                self._drain(self._window // 2, until)
-            try:
-                self._send(message)
-            except _UNENCODABLE as error:
-                # py-amqp encodes all of it before it writes any of it, so the stream is still whole
-                batch.failed(index, "invalid", type(error).__name__)
-            else:
-                self._confirms.sent(index, message)
-        self._drain(0, until)
+        left = deque(enumerate(messages))
+        while left:
+            # Nothing is read meanwhile: an answer of py-amqp's to what it reads would be kept back as well.
+            with self._link.gathering():
+                while left and len(self._confirms) < self._window:
+                    self._send(*left.popleft(), batch)
+            self._drain(self._window // 2 if left else 0, until)
 
     def tick(self) -> None:
         """See `Line`. What the broker sent is read first: unread heartbeats would count as missed."""
@@ -207,11 +204,17 @@ class _AmqpLine:
         """See `Line`."""
         self._link.abort()
 
-    def _send(self, message: Message) -> None:
+    def _send(self, index: int, message: Message, batch: Batch) -> None:
         # not basic_publish: it reads from the socket first, without a bound on the wait
-        content = _content(self._channel, message)
         arguments = (0, message.exchange, message.routing_key, self._mandatory, False)
-        self._channel.send_method(BASIC_PUBLISH, "Bssbb", arguments, content)
+        try:
+            content = _content(self._channel, message)
+            self._channel.send_method(BASIC_PUBLISH, "Bssbb", arguments, content)
+        except _UNENCODABLE as error:
+            # py-amqp encodes all of it before it writes any of it, so the stream is still whole
+            batch.failed(index, "invalid", type(error).__name__)
+        else:
+            self._confirms.sent(index, message)
 
     def _drain(self, unconfirmed: int, until: float) -> None:
         while len(self._confirms) > unconfirmed:

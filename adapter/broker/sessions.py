@@ -7,6 +7,7 @@ so that a late ack would hit another message.
 
 import contextlib
 from collections import deque
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Protocol, cast
 
@@ -34,8 +35,8 @@ class Session(Protocol):
         """Wait up to `timeout` seconds and take what comes into the inbox."""
         ...
 
-    def ack(self, tag: object) -> None:
-        """Tell the broker to forget a delivery."""
+    def ack(self, tags: Sequence[Any]) -> None:
+        """Tell the broker to forget these deliveries."""
         ...
 
     def tick(self) -> None:
@@ -108,11 +109,11 @@ class AmqpSession:
         if self._fresh and self._window < self._prefetch:
             self._widen(self._prefetch)
 
-    def ack(self, tag: object) -> None:
+    def ack(self, tags: Sequence[Any]) -> None:
         """See `Session`. That this returns proves nothing: only `close` waits for the broker."""
-        self._channel.basic_ack(tag)
-        self._unacked -= 1
-        self._settled += 1
+        self._link.ack(self._channel, tags)
+        self._unacked -= len(tags)
+        self._settled += len(tags)
 
     def tick(self) -> None:
         """See `Session`. What the broker sent is read first: unread heartbeats would count as missed."""
@@ -216,9 +217,10 @@ class EmulatedSession:
         with contextlib.suppress(TimeoutError):
             self._connection.drain_events(timeout=timeout)
 
-    def ack(self, tag: object) -> None:
+    def ack(self, tags: Sequence[Any]) -> None:
         """See `Session`."""
-        self._channel.basic_ack(tag)
+        for tag in tags:
+            self._channel.basic_ack(tag)
 
     def tick(self) -> None:
         """See `Session`: there is no heartbeat."""

@@ -43,8 +43,7 @@ def weed(
         looked_at, picked = _look(session, expected, is_weed, beat)
         if picked:
             agree()
-        for tag in picked:
-            session.ack(tag)
+        session.ack(picked)
         session.close(CLOSE_TIMEOUT)
     except Exception as error:
         session.abort()

@@ -11,17 +11,21 @@ from kombu.messaging import Consumer
 
 BASIC_DELIVER = (60, 60)
 BASIC_PUBLISH = (60, 40)
+BASIC_ACK = (60, 80)
 
 ChannelError: type[Exception] = exceptions.ChannelError
 FrameSyntaxError: type[Exception] = exceptions.FrameSyntaxError
 
 Frame = tuple[int, int, bytes]
 OnFrame = Callable[[Frame], bool]
+Writes = Any
+"""Whatever has a method `write`."""
 OnMethod = Callable[[int, tuple[int, int], bytes, object], object]
 
 new_connection = cast("Callable[..., Any]", Connection)
 new_consumer = cast("Callable[..., Any]", Consumer)
 new_queue = cast("Callable[[str], object]", Queue)
+stock_frame_writer = cast("Callable[[object, Writes], object]", getattr(method_framing, "frame_writer"))  # noqa: B009 - hides a half-known type
 stock_frame_handler = cast("Callable[[object, OnMethod], OnFrame]", getattr(method_framing, "frame_handler"))  # noqa: B009 - hides a half-known type
 encode = cast("Callable[[str, Sequence[object]], bytes]", getattr(serialization, "dumps"))  # noqa: B009 - hides a half-known type
 
@@ -64,6 +68,7 @@ class AmqpChannel(WireChannel, Protocol):
     """`amqp.Channel`."""
 
     auto_decode: bool
+    channel_id: int
     events: MutableMapping[str, MutableSet[Callable[..., object]]]
 
     def basic_cancel(self, consumer_tag: str) -> object: ...
@@ -80,10 +85,20 @@ class WireSocket(Protocol):
     def settimeout(self, value: float | None) -> None: ...
 
 
+class WireTransport(Protocol):
+    """What reads and writes the bytes of a connection."""
+
+    _read_buffer: bytes
+    _quick_recv: Callable[[int], bytes]
+
+    def write(self, data: bytes | memoryview) -> object: ...
+
+
 class AmqpConnection(Protocol):
     """`amqp.Connection`: the raw one, which does not reconnect behind our back."""
 
     on_blocked: Callable[[str], object] | None
+    transport: WireTransport
 
     @property
     def sock(self) -> WireSocket: ...

@@ -66,6 +66,7 @@ class Policy:
     modes: Mapping[str, Mode] = field(default_factory=dict[str, Mode])
     batch_size: int = 100
     linger: timedelta = timedelta(seconds=2)
+    burst_longest: float = 120.0
     urgent_within: timedelta = timedelta(hours=1)
     activate_before: timedelta = timedelta(hours=24)
     preparation: timedelta = timedelta(minutes=20)

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 import structlog
 
 from adapter.errors import LeaseLost, LedgerError
+from adapter.flow.burst import Burst
 from adapter.flow.gate import Permit
 from adapter.flow.leases import LEASE
 from adapter.flow.one_pass import Passes
@@ -27,11 +28,19 @@ class Converger:
     """Brings one tenant's Cirrus to what the ledger says should be.
 
     It claims only as much as it has `free` places for in the `pool`, so a claim never waits while its lease runs.
-    The last of several `places` are kept for urgent work, which so finds one whatever long calls the rest is at.
+    The last of several `places` are kept for urgent work, which so finds one whatever long calls the rest is at. While
+    a `burst` comes in, nothing else is begun: a sitting whose bookings are all there costs the fewest calls.
     """
 
     def __init__(
-        self, passes: Passes, *, pool: Executor, free: threading.Semaphore, places: int, wake: threading.Event
+        self,
+        passes: Passes,
+        *,
+        pool: Executor,
+        free: threading.Semaphore,
+        places: int,
+        wake: threading.Event,
+        burst: Burst,
     ) -> None:
         self._passes = passes
         self._kept = Reserve(KEPT_FOR_URGENT if places > KEPT_FOR_URGENT else 0, passes.tenancy.policy.urgent_within)
@@ -39,6 +48,7 @@ class Converger:
         self._pool = pool
         self._free = free
         self._wake = wake
+        self._burst = burst
         self._lock = threading.Lock()
         self._under_way = 0
 
@@ -59,14 +69,22 @@ class Converger:
         free = self._free_places()
         permit = self._tenancy.gate.allows(free)
         self._give_back(free - permit.claims)
-        # Where the gate lets only some through, places are left anyway.
-        claims = self._claim(permit, self._kept if permit.claims == free else NO_RESERVE) if permit.claims else []
+        claims = self._claim(permit, self._reserve(permit.claims, free)) if permit.claims else []
         with self._lock:
             self._under_way += len(claims)
         for claim in claims:
             self._pool.submit(self._work_on, claim, probe=permit.probe)
         if not claims:
             self._wake.wait(IDLE)
+
+    def _reserve(self, claims: int, free: int) -> Reserve:
+        """Return how many of the claims are for urgent work only: all of them while a burst is gathered."""
+        policy = self._tenancy.policy
+        lasted = self._burst.seconds(self._tenancy.name)
+        if lasted is not None and lasted < policy.burst_longest:
+            return Reserve(claims, policy.urgent_within)
+        # Where the gate lets only some through, places are left anyway.
+        return self._kept if claims == free else NO_RESERVE
 
     def close(self, seconds: float = LAST_CALLS) -> bool:
         """Let the calls that are under way finish, within `seconds`; nothing new is begun. May be called again.

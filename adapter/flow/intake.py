@@ -19,6 +19,7 @@ from adapter.domain.policy import Policy
 from adapter.domain.ports import Clock
 from adapter.errors import InvalidMessage, LedgerError
 from adapter.flow.brake import Brake, BrakeRules
+from adapter.flow.burst import Burst
 from adapter.flow.reader import Reader
 from adapter.ledger.intake import CONFLICT, Incoming
 from adapter.ledger.ledger import Ledger
@@ -75,6 +76,7 @@ class Intake:
         clock: Clock,
         nudge: Callable[[], None],
         stop: threading.Event,
+        burst: Burst | None = None,
         brake: BrakeRules | None = None,
     ) -> None:
         self._consumer = consumer
@@ -90,6 +92,7 @@ class Intake:
         self._clock = clock
         self._nudge = nudge
         self._stop = stop
+        self._burst = burst
         # The clock may jump: then one pause is longer or shorter than it should be.
         self._brake = Brake(brake or BrakeRules(), lambda: clock().timestamp())
         self._shown: str | None = None
@@ -110,12 +113,14 @@ class Intake:
         wanted = self._brake.allows(self._batching.size)
         deliveries = self._consumer.receive(wanted, WAIT, self._batching.gather) if wanted else []
         if not deliveries:
+            self._tell_burst([], full=False)
             self._dead_letters.tick()
             if not wanted:
                 self._stop.wait(min(WAIT, self._brake.left))
             return
         # The ledger's time, not this host's: a worker whose clock is behind would take events for the future's.
         good, poison = self._read(deliveries, self._patiently(self._ledger.now))
+        self._tell_burst(good, full=len(deliveries) == self._batching.size)
         poison += self._store(good)
         braked = self._brake.reason is not None
         left = self._leave(deliveries, poison)
@@ -126,6 +131,10 @@ class Intake:
         if braked or self._brake.reason is not None:
             self._pull(released=self._brake.reason is None)
         self._nudge()
+
+    def _tell_burst(self, good: Sequence[tuple[Delivery, Incoming]], *, full: bool) -> None:
+        if self._burst is not None:
+            self._burst.saw({incoming.envelope.tenant for _, incoming in good}, full=full)
 
     def _leave(self, deliveries: Sequence[Delivery], poison: Sequence[Poison]) -> set[int]:
         """Return which poison is left in the queue, because the brake went on before it; by identity."""

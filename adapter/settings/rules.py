@@ -99,6 +99,10 @@ class PolicySettings(Section):
     linger_s: float = Field(default=2, ge=0, le=600)
     """Seconds to wait for more changes before Cirrus is called; not for urgent ones."""
 
+    burst_longest_s: float = Field(default=120, ge=0, le=3600)
+    """Seconds for which what is not urgent waits, at most, while events come in faster than they are taken in: then
+    they are gathered first, and Cirrus is called once for each exam instead of again and again. 0 gathers nothing."""
+
     urgent_within_min: float = Field(default=60, ge=0, le=10_080)
     """Minutes before its start from which on whatever concerns an exam is urgent."""
 
@@ -191,6 +195,7 @@ class PolicySettings(Section):
             modes=dict(self.modes),
             batch_size=self.batch_size,
             linger=timedelta(seconds=self.linger_s),
+            burst_longest=self.burst_longest_s,
             urgent_within=timedelta(minutes=self.urgent_within_min),
             activate_before=timedelta(hours=self.activate_before_h),
             preparation=timedelta(minutes=self.preparation_min),

@@ -11,7 +11,7 @@ from adapter.broker.link import Link
 from tests.scenarios.sis import DAY
 from tests.scenarios.world import Raw, World
 
-USES = ("channel", "pump", "tick", "limit", "close", "abort")
+USES = ("channel", "pump", "gathering", "ack", "tick", "limit", "close", "abort")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -15,11 +16,12 @@ from adapter.domain.pace import Limits, Trouble
 from adapter.domain.policy import Policy
 from adapter.domain.records import Aggregate
 from adapter.domain.steps import ReadSchedule, Step
+from adapter.flow.burst import Burst
 from adapter.flow.converge import Converger
 from adapter.flow.leases import LEASE
 from adapter.ledger.work import Release
 from tests.services.processes import wait_until
-from tests.unit.flow_kit import HANDLER, NOW, PATIENCE, TENANT, Desk, Office, desk_at, office, read
+from tests.unit.flow_kit import HANDLER, NOW, PATIENCE, POLICY, TENANT, Desk, Office, desk_at, office, read
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def settle_after_a_call(aggregate: Aggregate, now: datetime, policy: Policy) -> 
     return Plan(findings=(Finding(aggregate.ref, Settled()),))
 
 
-def converging(running: Office, places: int) -> Converger:
+def converging(running: Office, places: int, burst: Burst | None = None) -> Converger:
     """Return the loop of these passes, with so many places."""
     return Converger(
         running.passes,
@@ -56,6 +58,7 @@ def converging(running: Office, places: int) -> Converger:
         free=threading.Semaphore(places),
         places=places,
         wake=threading.Event(),
+        burst=burst or Burst(monotonic),
     )
 
 
@@ -113,6 +116,25 @@ def test_urgent_work_finds_a_place_among_long_calls(desk: Desk, closing: Callabl
     wait_until(lambda: left(desk) == 10, patience=PATIENCE, what="the urgent sitting is settled")
     assert called(running.exam.performed[-1]) == "urgent"
     go.set()
+
+
+def test_only_what_is_urgent_is_begun_while_a_burst_comes_in(
+    desk: Desk, closing: Callable[[Converger], Converger]
+) -> None:
+    """The rest is gathered until the burst is over, or has lasted as long as the tenant allows."""
+    running = busy(desk)
+    moment = [0.0]
+    burst = Burst(lambda: moment[0])
+    burst.saw({TENANT}, full=True)
+    converger = closing(converging(running, 3, burst))
+    desk.say(99, subject="urgent", start=NOW + timedelta(minutes=10))
+    for _ in range(5):
+        converger.turn()
+    wait_until(lambda: left(desk) == 10, patience=PATIENCE, what="the urgent sitting is settled")
+    assert [called(step) for step in running.exam.performed] == ["urgent"]
+    moment[0] = POLICY.burst_longest
+    converger.turn()
+    wait_until(lambda: left(desk) < 10, patience=PATIENCE, what="the rest is begun")
 
 
 def test_a_single_place_is_for_all_work(desk: Desk, closing: Callable[[Converger], Converger]) -> None:

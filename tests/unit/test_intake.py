@@ -18,6 +18,7 @@ from adapter.broker.confirms import Reason
 from adapter.broker.dead_letters import ERROR, PATH, REASON
 from adapter.errors import LedgerUnavailable
 from adapter.flow.brake import PROBE, BrakeRules
+from adapter.flow.burst import Burst
 from adapter.flow.intake import Batching, Intake
 from adapter.flow.reader import Reader
 from adapter.observe.heartbeats import Heartbeats
@@ -59,6 +60,7 @@ class Reception:
     host: datetime = NOW
     """What the host takes for the present moment; the ledger's is `NOW`."""
     brake: BrakeRules = field(default_factory=BrakeRules)
+    burst: Burst = field(default_factory=lambda: Burst(lambda: 0.0))
 
     def __post_init__(self) -> None:
         """Announce the labels."""
@@ -80,6 +82,7 @@ class Reception:
             clock=lambda: self.host,
             nudge=lambda: self.nudges.append(None),
             stop=self.stop,
+            burst=self.burst,
             brake=self.brake,
         )
 

@@ -47,7 +47,7 @@ def test_each_part_of_the_id_counts() -> None:
 def test_an_outcome_is_a_cloud_event() -> None:
     """It carries the attributes of the contract, its time in UTC, and the event that caused it."""
     event = orjson.loads(cloud_event(OUTCOME, "e-1", "uni.example", "//adapter", datetime(2026, 10, 1, tzinfo=UTC)))
-    assert {
+    assert event == {
         "specversion": "1.0",
         "id": "e-1",
         "source": "//adapter",
@@ -58,4 +58,4 @@ def test_an_outcome_is_a_cloud_event() -> None:
         "datacontenttype": "application/json",
         "causationid": "e1",
         "data": {"associationId": "b1"},
-    } == event
+    }
