@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from adapter.broker.messages import Message
+from adapter.value import Value
 
 Reason = Literal["returned", "nacked", "refused", "timeout", "connection", "invalid"]
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Value, frozen=True):
     """The broker has taken responsibility for the message."""
 
     id: str

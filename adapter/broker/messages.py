@@ -1,12 +1,13 @@
 """What comes in from the broker and what goes out to it, as plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
+
+from adapter.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Value, frozen=True):
     """One message as the broker handed it over: nothing is decoded, nothing is copied.
 
     `epoch` names the session that received it. A `tag` means something inside its own session only;
@@ -14,31 +15,34 @@ class Delivery:
     by `repr`.
     """
 
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"body", "headers", "properties"})
+
     epoch: int
     tag: object
-    body: bytes = field(repr=False)
-    headers: Mapping[str, object] = field(repr=False)
+    body: bytes
+    headers: Mapping[str, object]
     content_type: str | None
     content_encoding: str | None
-    properties: Mapping[str, object] = field(repr=False)
+    properties: Mapping[str, object]
     exchange: str
     routing_key: str
     redelivered: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Value, frozen=True):
     """One message to publish; it is always persistent.
 
     `id` is stable over repeats of the same message, so that a reader can drop the second copy. After
     `expiration` seconds the broker drops what nobody has taken.
     """
 
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"body", "headers"})
+
     id: str
     exchange: str
     routing_key: str
-    body: bytes = field(repr=False)
-    headers: Mapping[str, object] = field(repr=False)
+    body: bytes
+    headers: Mapping[str, object]
     content_type: str
     type: str | None = None
     timestamp: datetime | None = None

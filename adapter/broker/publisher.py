@@ -1,8 +1,8 @@
 """Publish messages and say of each whether the broker has it, within a deadline."""
 
 import struct
-from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from time import monotonic
 from typing import Protocol
 
@@ -181,13 +181,14 @@ class _AmqpLine:
             self._channel.close()
             self._channel, self._confirms = self._open_channel()
         self._confirms.begin(batch)
-        left = deque(enumerate(messages))
-        while left:
+        left = enumerate(messages)
+        while some := list(islice(left, self._window - len(self._confirms))):
             # Nothing is read meanwhile: an answer of py-amqp's to what it reads would be kept back as well.
             with self._link.gathering():
-                while left and len(self._confirms) < self._window:
-                    self._send(*left.popleft(), batch)
-            self._drain(self._window // 2 if left else 0, until)
+                for index, message in some:
+                    self._send(index, message, batch)
+            self._drain(self._window // 2, until)
+        self._drain(0, until)
 
     def tick(self) -> None:
         """See `Line`. What the broker sent is read first: unread heartbeats would count as missed."""

@@ -4,17 +4,18 @@ The same two functions serve the ledger and every model of it in the tests.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from adapter.domain.findings import Continues, Dismissed, Erases, Finding, Handed, Settled, Waits
 from adapter.domain.records import BOOKING, DEPARTURE, Aggregate, Change, OpenTask, Record, Ref, Status, Wanting
 from adapter.domain.version import Merge, Merged, Statement, merge
+from adapter.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Value, frozen=True):
     """The record after a change; `departure` is the seat it left behind when it moved home."""
 
     record: Record

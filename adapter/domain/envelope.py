@@ -6,15 +6,15 @@ the offending value itself is never part of it, since it may be personal.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
 from adapter.domain.version import Rank, Version, utc_text, utc_time
 from adapter.errors import InvalidMessage
+from adapter.value import Value
 
 LARGEST_BODY = 1_000_000
 """Bytes; a larger body is refused before anything of it is parsed."""
@@ -33,8 +33,7 @@ BINARY_PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:")
 REQUIRED = ("specversion", "id", "source", "type", "subject", "time", "tenant")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Value, frozen=True):
     """The attributes of one event that has been found valid."""
 
     id: str
@@ -62,12 +61,13 @@ class Envelope:
         return Version(self.time, self.sequence if sequenced else None, rank, self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Value, frozen=True):
     """An envelope and its data, not yet checked against the event type."""
 
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"data"})
+
     envelope: Envelope
-    data: Any = field(repr=False)
+    data: Any
 
 
 def read_envelope(body: bytes, headers: Mapping[str, object], now: datetime, ahead: timedelta) -> Parsed:

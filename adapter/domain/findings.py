@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from adapter.domain.outcomes import Outcome, derived_id
 from adapter.domain.records import Record, Ref
 from adapter.domain.steps import Step
 from adapter.domain.verdict import Reason
+from adapter.value import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,7 @@ class Document:
     content: Mapping[str, Any] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Value, frozen=True):
     """What is known of one record now.
 
     `confirmed` replaces what was known of it in Cirrus, None leaves it. `note` goes to the journal: short,
@@ -103,9 +103,11 @@ class Finding:
     of it before.
     """
 
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"confirmed"})
+
     ref: Ref
     state: State
-    confirmed: Mapping[str, Any] | None = field(default=None, repr=False)
+    confirmed: Mapping[str, Any] | None = None
     outcomes: tuple[Outcome, ...] = ()
     named_after: tuple[Ref, ...] = ()
     tasks: tuple[Task, ...] = ()

@@ -11,13 +11,16 @@ moves to another exam (a new seat is given before the old one is taken).
 import enum
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from adapter.domain.outcomes import Outcome
 from adapter.domain.policy import GuardPolicy
 from adapter.domain.records import SITTING, Change, Record
 from adapter.domain.version import Merge, Rank, Statement, merge
+from adapter.value import Value
 
 WINDOW = timedelta(hours=1)
 """Within which removals are counted together."""
@@ -36,8 +39,7 @@ class Keeping(enum.StrEnum):
     RELEASED = "released"
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Value, frozen=True):
     """A removal that is kept back.
 
     `takes` names the sitting of every booking that it would end, once for each. `hold` is the question that it is

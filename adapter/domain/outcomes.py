@@ -1,34 +1,37 @@
 """Outcomes: what the SIS and others hear, as events with ids that a repeat does not change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-from uuid import UUID, uuid5
+from hashlib import sha1
+from typing import Any, ClassVar
+from uuid import UUID
 
 import orjson
 
 from adapter.domain.version import utc_text
+from adapter.value import Value
 
 NAMESPACE = UUID("6f1c3f7e-6a1f-5d0a-9d4b-9a1f0e6f2c11")
 """Root of every derived id; it never changes."""
+_NAMESPACE_BYTES = NAMESPACE.bytes
 
 PERSON_ERASED = "cirrus.person.erased.v1"
 """The proof that a person was erased, and so the last that is said of that person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Value, frozen=True):
     """One event to be published about one object.
 
     `answers` is the version of the object that it answers (or the task, or the result version). Together
     with tenant, object and type it makes the id, so saying it again is the same event.
     """
 
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"data"})
+
     type: str
     subject: str
     answers: str
-    data: Mapping[str, Any] = field(repr=False)
+    data: Mapping[str, Any]
     cause: str | None = None
 
     def id(self, tenant: str) -> UUID:
@@ -58,4 +61,6 @@ def cloud_event(outcome: Outcome, event_id: str, tenant: str, source: str, time:
 
 def derived_id(*parts: str) -> UUID:
     """Return a uuid5 over the parts; their boundaries count."""
-    return uuid5(NAMESPACE, "\x1f".join(parts))
+    # As `uuid.uuid5` does it, which looks up on every call what never changes.
+    digest = sha1(_NAMESPACE_BYTES + "\x1f".join(parts).encode(), usedforsecurity=False).digest()
+    return UUID(bytes=digest[:16], version=5)

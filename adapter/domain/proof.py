@@ -1,8 +1,9 @@
 """The proof that a person was erased: what was erased where, and what remains where and until when."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from adapter.domain.outcomes import Outcome
 

@@ -8,12 +8,16 @@ another of its own kind is an alias of it.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+
+from msgspec import field
+from msgspec.structs import replace
 
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Statement
+from adapter.value import Value
 
 CANDIDATE = "candidate"
 SITTING = "sitting"
@@ -66,8 +70,7 @@ class Status(enum.StrEnum):
     SETTLED = "settled"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanting:
+class Wanting(Value, frozen=True):
     """What a waiting record waits for, and since when (ledger time)."""
 
     ref: Ref | None
@@ -75,8 +78,7 @@ class Wanting:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Value, frozen=True):
     """One statement about one record, as a handler read it from an event.
 
     `facet` names the part of the record it speaks of; each facet has a version guard of its own.
@@ -101,16 +103,17 @@ class Change:
         return replace(self.statement, external_id=self.external_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value, frozen=True):
     """One thing: what the SIS says it should be (`facets`) and what Cirrus is known to hold (`confirmed`)."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"confirmed"})
 
     ref: Ref
     home: Ref
     about: Ref | None = None
     external_id: str | None = None
     facets: Mapping[str, Statement] = field(default_factory=dict[str, Statement])
-    confirmed: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    confirmed: Mapping[str, Any] = field(default_factory=dict[str, Any])
     revision: int = 0
     status: Status = Status.DUE
     wanting: Wanting | None = None
@@ -140,8 +143,7 @@ class OpenTask:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(Value, frozen=True):
     """Everything a plan for one root may look at, as of one moment.
 
     `members` have their home here: all of them when `complete`, else those that are open and those about

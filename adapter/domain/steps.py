@@ -4,15 +4,15 @@
 Sources: cirrus-api.md sections 1, 5, 6 and 9.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from adapter.domain.allowance import Need
+from adapter.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Value, frozen=True):
     """A candidate as Cirrus should know it (section 1.1). `extra_time` is in percent, None: leave as it is."""
 
     external_id: str
@@ -42,9 +42,10 @@ class Hierarchy:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Value, frozen=True):
     """A sitting as Cirrus should know it (sections 5.1 and 5.2). Times are UTC."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"pin"})
 
     external_id: str
     assessment_id: str
@@ -52,7 +53,7 @@ class Schedule:
     start: datetime
     end: datetime
     hierarchy: Hierarchy
-    pin: str | None = field(default=None, repr=False)
+    pin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

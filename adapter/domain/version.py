@@ -10,12 +10,18 @@ is not transitive and no order-free answer exists.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import orjson
+from msgspec.structs import replace
+
+from adapter.value import Value
+
+MOMENTS = 4096
+"""Of which the text is remembered, and the other way round: a booking names few, and each of them many times."""
 
 
 class Rank(enum.IntEnum):
@@ -45,8 +51,7 @@ class Version(NamedTuple):
         return f"s{self.sequence}" if self.sequence is not None else utc_text(self.time)
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Value, frozen=True):
     """What somebody said a thing should be, and since which version it has been said.
 
     `since` is the oldest known version that said the same: a repetition under a newer version changes
@@ -58,9 +63,11 @@ class Statement:
     What is said may be personal and is never shown.
     """
 
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"data"})
+
     version: Version
     since: Version
-    data: Mapping[str, Any] = field(repr=False)
+    data: Mapping[str, Any]
     external_id: str | None = None
     replaced: Version | None = None
     answered: bool = False
@@ -93,8 +100,7 @@ class Merge(enum.Enum):
     SUPERSEDED = "superseded"
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Value, frozen=True):
     """The statement that holds from now on; `tie` when only the event id decided.
 
     Even when nothing was applied the statement may know more than before, so it is kept.
@@ -147,9 +153,15 @@ def fingerprint(data: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def utc_text(moment: datetime) -> str:
     """Return `2026-11-24T09:00:00Z`, with microseconds only where there are some."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return _utc_text(moment.astimezone(UTC))
 
 
+@lru_cache(MOMENTS)
+def _utc_text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+@lru_cache(MOMENTS)
 def utc_time(text: str) -> datetime:
     """Read what `utc_text` wrote, or any RFC 3339 time that carries a zone."""
     return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,9 +1,9 @@
 """Aggregates: everything a plan may look at, read as of one moment."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from adapter.domain.applying import successor
 from adapter.domain.records import (

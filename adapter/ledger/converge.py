@@ -1,12 +1,13 @@
 """Converge's transaction: what was found of an aggregate, with everything that has to be told of it."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from adapter.domain.applying import answered, depart, overtaken, renamed, settle
 from adapter.domain.findings import Continues, Dismissed, Erases, Finding, Handed, Settled, Task, Waits
@@ -23,6 +24,7 @@ from adapter.ledger.schema import DUE, KNOWN, SETTLED, journal, records, tasks
 from adapter.ledger.texts import close_note, task_values
 from adapter.ledger.upsert import Names, Overrides, append, insert_new, update_rows, upsert
 from adapter.ledger.work import Claim, Release, Touch, hold_lease, release, touch, waiting_homes
+from adapter.value import Value
 
 RECORD_KEY = ("tenant", "kind", "key")
 
@@ -99,8 +101,7 @@ def _tell(tx: Transaction, claim: Claim, outcomes: Sequence[Outcome], writer: Wr
         hurry(tx, claim.tenant, [outcome.subject for outcome in outcomes], claim.deadline)
 
 
-@dataclass(frozen=True, slots=True)
-class _Current:
+class _Current(Value, frozen=True):
     record: Record
     changed_at: datetime
 

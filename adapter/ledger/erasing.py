@@ -5,12 +5,14 @@ told goes out first. Whatever ends the process, the next one goes on where it wa
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from adapter.domain.findings import Erases, Finding, Task
 from adapter.domain.naming import speaks_of, without
@@ -188,7 +190,7 @@ def _plan_anew(tx: Transaction, erasure: Erasure, policy: Policy) -> None:
 
 
 def _written(state: Erases, bookings: Sequence[str]) -> str:
-    return orjson.dumps({**asdict(state), "bookings": bookings}, default=Ref._asdict).decode()
+    return orjson.dumps({**to_builtins(state), "bookings": bookings}).decode()
 
 
 def _read(tx: Transaction, row: sa.Row[Any]) -> Erasure:
@@ -209,7 +211,7 @@ def _read(tx: Transaction, row: sa.Row[Any]) -> Erasure:
 def _task(written: dict[str, Any]) -> Task:
     deadline = written["deadline"]
     return Task(
-        ref=Ref(**written["ref"]),
+        ref=Ref(*written["ref"]),
         name=written["name"],
         answers=written["answers"],
         text=written["text"],

@@ -6,11 +6,12 @@ removals that come in one by one are seen as a whole. What was carried out befor
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from adapter.domain.guard import (
     WINDOW,
@@ -34,6 +35,7 @@ from adapter.ledger.removals import LOCKED, booked_in, lock_pending, read_remova
 from adapter.ledger.schema import FAR, holds, journal, removals
 from adapter.ledger.texts import close_note
 from adapter.ledger.upsert import append, insert_new
+from adapter.value import Value
 
 Decision = Literal["approved", "discarded"]
 
@@ -41,8 +43,7 @@ OVERTAKEN = "overtaken"
 """How a hold ends when the SIS has said something newer about all that was held."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Value, frozen=True):
     """One question that is or was open: whether removals were meant. `sitting` is None for all of a tenant's."""
 
     id: str

@@ -4,12 +4,13 @@ What takes away is kept back first (`adapter.domain.guard`), and carried out by 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from adapter.domain.applying import Applied, alias_of, apply
 from adapter.domain.envelope import Envelope
@@ -37,6 +38,7 @@ from adapter.ledger.texts import close_note
 from adapter.ledger.tombstones import outdated
 from adapter.ledger.upsert import append, insert_new, upsert
 from adapter.ledger.work import Touch, touch, waiting_homes
+from adapter.value import Value
 
 DUPLICATE = "duplicate"
 CONFLICT = "conflict"
@@ -66,8 +68,7 @@ INTAKE_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Value, frozen=True):
     """One event that was understood: what it changes, the fingerprint of its whole content, and who says it."""
 
     envelope: Envelope

@@ -5,10 +5,10 @@ store is told so and runs its transaction again.
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import replace
 from functools import cache
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from adapter.domain.records import Record, Ref, Status
 from adapter.ledger.among import among

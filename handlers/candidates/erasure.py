@@ -5,10 +5,11 @@ deleted in Cirrus, by us or by a person, and when Cirrus shows it no more, all t
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
+
+from msgspec.structs import replace
 
 from adapter.domain.answers import Receipt, Unsendable
 from adapter.domain.findings import Continues, Erases, Finding, Handed, Plan, Settled, Task, Waits

@@ -1,8 +1,8 @@
 """From an event about a student to what the candidate should be."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from adapter.domain.envelope import Envelope

@@ -1,8 +1,10 @@
 """What an answer of Cirrus tells about the results of a sitting."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, assert_never
+
+from msgspec.structs import asdict, replace
 
 from adapter.domain.allowance import Need
 from adapter.domain.answers import Accepted, AttemptsSeen, Receipt, ResultsSeen

@@ -8,6 +8,7 @@ from typing import Any
 from adapter.domain.policy import Policy
 from adapter.domain.records import BOOKING, SITTING, Aggregate, Record, result_ref
 from adapter.domain.version import Statement, utc_time
+from adapter.value import Value
 from handlers.people import person_id
 from handlers.results.hear import EXAM, NOTICE
 from handlers.sittings.seats import stands
@@ -47,8 +48,7 @@ class Booked:
         return (self.record.data(SEAT) or NOTHING).get("attempt_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Value, frozen=True):
     """How far the reading of a result has come, for one notice: which it was, when, and how often in vain.
 
     `same` counts readings in a row that showed nothing new, `failed` those that got no answer.

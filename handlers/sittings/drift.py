@@ -5,8 +5,9 @@ changed since we set it; what it has changed is under way, or a task.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from adapter.domain.outcomes import Outcome
 from adapter.domain.records import Aggregate

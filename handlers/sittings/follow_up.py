@@ -1,8 +1,9 @@
 """What a plan says besides its calls: who is settled, who waits and for what, what a person must do."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from adapter.domain.findings import Continues, Finding, Handed, Plan, Settled, Task, Waits
 from adapter.domain.outcomes import Outcome

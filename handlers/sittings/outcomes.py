@@ -1,6 +1,6 @@
 """What the SIS hears of a sitting and its bookings."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from adapter.domain.findings import Dismissed, Finding, Handed, Settled, Task
 from adapter.domain.outcomes import Outcome

@@ -5,8 +5,9 @@ differ; who has to be seated, who taken off; is it time to activate; what does a
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from adapter.domain.findings import Continues, Finding, Handed, Plan, Settled, Waits
 from adapter.domain.policy import Policy

@@ -1,8 +1,9 @@
 """What a read-back tells of a sitting and its bookings: what is there as we left it, and what people have changed."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from adapter.domain.answers import Absent, Receipt, ScheduleSeen
 from adapter.domain.findings import Continues, Finding

@@ -1,8 +1,9 @@
 """What an answer of Cirrus tells about a sitting and its bookings."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import Any, assert_never
+
+from msgspec.structs import replace
 
 from adapter.domain.answers import (
     Absent,

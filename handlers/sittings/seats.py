@@ -5,8 +5,10 @@ may want one seat, and a seat stays while any live booking wants it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from adapter.domain.applying import successor
 from adapter.domain.policy import Policy
@@ -14,6 +16,7 @@ from adapter.domain.records import Aggregate, Record, Ref, Status
 from adapter.domain.steps import Profile, Seat
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Statement
+from adapter.value import Value
 from handlers.extra_time import booked_percentage
 from handlers.people import (
     in_cirrus,
@@ -57,8 +60,7 @@ class Lapse:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
+class Booked(Value, frozen=True):
     """One booking or departure, with the candidate it is about.
 
     `extra` is the percentage it is granted, `in_force` the one that Cirrus will honour in this sitting.

@@ -1,14 +1,17 @@
 """A sitting and its bookings as the plan sees them: the records' plain data, typed and with the rules applied."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, ClassVar, cast
+
+from msgspec.structs import replace
 
 from adapter.domain.policy import Mode, Policy
 from adapter.domain.records import BOOKING, Record
 from adapter.domain.steps import Hierarchy, Schedule
 from adapter.domain.version import Statement, utc_text, utc_time
+from adapter.value import Value
 from handlers.sittings.translate import LIFE, RESTORE, SEAT, TIMETABLE
 
 LONGEST_TITLE = 100
@@ -21,8 +24,7 @@ REMOVED = "removed"
 """In what is known of a booking: the version of it whose seat somebody has taken away by hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Value, frozen=True):
     """What is known of the schedule in Cirrus; `exists` is None as long as nobody has looked or tried.
 
     `made` tells that it has existed, `doubt` that it must be read before anything is sent, `limit` how many
@@ -34,6 +36,8 @@ class Known:
     are on the schedule and have no booking; `evicted` are those of them who are to go. `restored` is the last wish of
     an operator that was followed, `drift` what was last told of it, `drifts` how often.
     """
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"drift"})
 
     exists: bool | None = None
     made: bool = False
@@ -59,7 +63,7 @@ class Known:
     strangers: tuple[str, ...] = ()
     evicted: tuple[str, ...] = ()
     restored: str | None = None
-    drift: Mapping[str, Any] | None = field(default=None, repr=False)
+    drift: Mapping[str, Any] | None = None
     drifts: int = 0
 
     @classmethod
@@ -67,7 +71,7 @@ class Known:
         """Read what a root record has confirmed."""
         if record is None or not record.confirmed:
             return cls()
-        given = {name: value for name, value in record.confirmed.items() if name in cls.__dataclass_fields__}
+        given = {name: value for name, value in record.confirmed.items() if name in cls.__struct_fields__}
         for name in ("start", "end", "read_at", "tried_at", "our_start", "our_end", "sent_at"):
             if given.get(name):
                 given[name] = utc_time(given[name])
@@ -96,8 +100,9 @@ class Known:
 
     def data(self) -> dict[str, Any]:
         """Return what `of` reads: plain JSON values, without those that are as at the start."""
-        given = {known.name: (getattr(self, known.name), known.default) for known in fields(self)}
-        return {name: _plain(value) for name, (value, default) in given.items() if value != default}
+        start = Known()
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: _plain(value) for name, value in given.items() if value != getattr(start, name)}
 
 
 def _plain(value: object) -> object:

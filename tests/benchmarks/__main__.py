@@ -1,7 +1,6 @@
 """`python -m tests.benchmarks`: the adapter beside three other consumers, and each target, on private servers."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +20,7 @@ from tests.benchmarks.row import Measured
 from tests.benchmarks.stage import private_place
 from tests.services.fixtures import PrivateServers
 from tests.services.processes import ServerFailedError
+from tests.values import replace
 
 FOLDER = Path(__file__).parents[2] / "var" / "bench"
 WIDTH = 160

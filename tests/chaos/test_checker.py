@@ -1,7 +1,6 @@
 """The checker finds what it is there to find: facts are doctored, one at a time, and each must be seen."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 
@@ -15,6 +14,7 @@ from tests.chaos.expectation import Expectation, expect
 from tests.chaos.facts import Facts, LedgerFacts, Letter, Schedule, Task
 from tests.chaos.office import AT_ONCE, DRAFT, Nature, Office, Said
 from tests.scenarios.sis import DAY, Heard, Json, Sis
+from tests.values import replace
 
 SIS = Sis(datetime(2026, 3, 1, 9, tzinfo=UTC))
 EXAM = SIS.scheduled("x1", 3 * DAY, course=AT_ONCE)

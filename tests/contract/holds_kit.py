@@ -1,7 +1,6 @@
 """An exam with bookings that are cancelled, for the tests of what is kept back and held."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 
 import orjson
@@ -20,6 +19,7 @@ from tests.contract.ledger_kit import (
     settle_all,
     store,
 )
+from tests.values import replace
 
 DELAY = 30.0
 BOOKED = 40

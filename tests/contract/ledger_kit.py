@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -21,6 +21,7 @@ from adapter.ledger.ledger import Ledger
 from adapter.ledger.migrate import migrate
 from adapter.ledger.sealing import Seal
 from adapter.ledger.work import Claim, Release
+from tests.values import replace
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TENANT = "uni.example"

@@ -4,7 +4,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from adapter.errors import BrokerUnavailable, TopologyError
 from tests.contract.broker_kit import Broker, at_port, bodies, broker_at, named
 from tests.services.processes import free_port
 from tests.services.rabbit import RabbitServer
+from tests.values import replace
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -28,6 +28,7 @@ from adapter.domain.answers import (
     Throttled,
     Unlisted,
 )
+from tests.values import replace
 
 NOW = datetime(2026, 1, 12, 8, 0, tzinfo=UTC)
 START = datetime(2026, 1, 12, 10, 0, tzinfo=UTC)

@@ -1,7 +1,6 @@
 """What the ledger makes of people who were merged; on SQLite and on PostgreSQL (S12)."""
 
 import itertools
-from dataclasses import replace
 from datetime import timedelta
 
 from adapter.domain.records import DEPARTURE, Record, Ref, Status
@@ -28,6 +27,7 @@ from tests.contract.ledger_kit import (
     sitting,
     store,
 )
+from tests.values import replace
 
 
 def merger(event: str, retired: str, survivor: str, *, minute: int = 1) -> Incoming:

@@ -1,6 +1,5 @@
 """Erasing a person from the ledger: one suite, run on SQLite and on PostgreSQL."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import orjson
@@ -38,6 +37,7 @@ from tests.contract.ledger_kit import (
     store,
     task,
 )
+from tests.values import replace
 
 ANNA, BEN = "anna-1", "ben-2"
 YEAR = timedelta(days=365)

@@ -1,6 +1,5 @@
 """What the ledger keeps back, and what it holds; on SQLite and on PostgreSQL (S22)."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,6 +24,7 @@ from tests.contract.ledger_kit import (
     sitting,
     store,
 )
+from tests.values import replace
 
 
 def test_a_removal_is_carried_out_after_a_moment(book: Book) -> None:

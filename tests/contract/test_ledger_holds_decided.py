@@ -1,7 +1,6 @@
 """How holds end: decided, overtaken, or carried out by one of many workers; on SQLite and on PostgreSQL (S22)."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,6 +20,7 @@ from tests.contract.ledger_kit import (
     said,
     store,
 )
+from tests.values import replace
 
 
 def test_approved_is_carried_out(book: Book) -> None:

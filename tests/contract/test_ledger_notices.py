@@ -1,7 +1,6 @@
 """Notices in the ledger: kept as they came, understood once, kept for people where they cannot be."""
 
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -31,6 +30,7 @@ from tests.contract.ledger_kit import (
     sitting,
     store,
 )
+from tests.values import replace
 
 RESULT_OF_ANNA = Ref(RESULT, "Sexam/Canna")
 

@@ -2,7 +2,6 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 
 import orjson
@@ -30,6 +29,7 @@ from tests.contract.ledger_kit import (
     sitting,
     store,
 )
+from tests.values import replace
 
 LEASE = timedelta(seconds=60)
 

@@ -1,6 +1,5 @@
 """Results as operators look for them in the ledger: one suite, run on SQLite and on PostgreSQL."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from adapter.domain.allowance import Allowance, Need, Spending
@@ -31,6 +30,7 @@ from tests.contract.ledger_kit import (
     sitting,
     store,
 )
+from tests.values import replace
 
 TENANTS = (TENANT, OTHER_TENANT)
 SECOND = timedelta(seconds=1)

@@ -1,6 +1,5 @@
 """What people are shown of the ledger, and what is forgotten: one suite, run on SQLite and on PostgreSQL."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -31,6 +30,7 @@ from tests.contract.ledger_kit import (
     store,
     task,
 )
+from tests.values import replace
 
 WEEK = timedelta(days=7)
 

@@ -1,6 +1,5 @@
 """Scripts of the sandbox: what it does by itself after its start."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import requests
 
 from adapter.cirrus.sandbox import SandboxOptions, SandboxServer, ScriptError, Step, read_script
 from tests.contract.sandbox_kit import NOW, TOKENS, Cirrus, candidate, receiving, until
+from tests.values import replace
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "sandbox-script.example.toml"
 EXAM = "co-2031-law101-1"

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -20,6 +19,7 @@ from adapter.errors import ConfigurationError
 from tests.fuzz import nasties
 from tests.fuzz.promises import Feed, Surface, joined, parts, promise
 from tests.unit.cirrus_stage import ADA, GROUP, SITTING
+from tests.values import replace
 
 DIALECT = Dialect(external_attempts=True)
 LONGEST_LOOKED_AT = 100_000

@@ -6,7 +6,7 @@ import struct
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from handlers import ALL
 from tests.fuzz.promises import CANARY, Feed, Surface, heard, joined, parts, promise, unquoted
 from tests.unit.flow_kit import Deliverer, Printer
 from tests.unit.webhook_kit import logged
+from tests.values import replace
 
 NOW = datetime(2025, 12, 1, tzinfo=UTC)
 EVENTS = Path(__file__).parents[2] / "config" / "events"

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -43,6 +43,7 @@ from tests.integration import cli_kit as kit
 from tests.services import postgres as pg
 from tests.unit.builders import MAPPING, Event, booked, booking_cancelled, changes, scheduled
 from tests.unit.pure_cirrus import PureCirrus, refused
+from tests.values import replace
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

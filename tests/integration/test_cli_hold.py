@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from adapter.ledger.ledger import Ledger
 from adapter.settings import load
 from tests.contract.ledger_kit import POLICY, TENANT, booked, cancelled, said, scheduled
 from tests.integration import cli_kit as kit
+from tests.values import replace
 
 NOWHERE = "http://127.0.0.1:1"
 BROKER = "memory://hold"

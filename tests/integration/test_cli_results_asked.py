@@ -1,7 +1,6 @@
 """`results fetch` and `results notices`: operators have results read, and look at what Cirrus announced."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from tests.integration.results_past import (
 )
 from tests.services import postgres as pg
 from tests.unit.builders import booked
+from tests.values import replace
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,6 +37,7 @@ from tests.leaks.gateway import Gateway, Rudeness
 from tests.scenarios.exams import announce, publish, sat, thin
 from tests.scenarios.sis import DAY, HOUR, Json, candidate, text
 from tests.scenarios.world import Raw, World
+from tests.values import replace
 
 HTML = "<html><h1>502</h1><pre>{token} {body}</pre></html>"
 REFUSED = '{"Success": false, "Errors": ["The user {json} has no business here"]}'

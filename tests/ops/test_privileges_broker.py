@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Event
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,6 +14,7 @@ from adapter.errors import TopologyError
 from tests.ops.privileges import BrokerRights, broker_rights
 from tests.services import rabbit as rmq
 from tests.unit.webhook_kit import logged
+from tests.values import replace
 
 pytestmark = pytest.mark.timeout(300)  # each right is given by a command of the server
 

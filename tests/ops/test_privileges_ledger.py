@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -43,6 +43,7 @@ from tests.contract.ledger_kit import (
     task,
 )
 from tests.ops.privileges import Grant, grants, statements
+from tests.values import replace
 
 ROLES = ("adapter_migrate", "adapter_run", "adapter_webhook")
 FAR = datetime(2999, 1, 1, tzinfo=UTC)

@@ -1,7 +1,6 @@
 """The checks of the simulation can fail: each finds what it is there for when one fact is made wrong."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from tests.simulation.choices import Choices
 from tests.simulation.cirrus import Called
 from tests.simulation.later import whole_story
 from tests.simulation.world import World, world_of
+from tests.values import replace
 
 STORY = Choices(seed=5, length=22, poison=1, rate=1.0)
 READ = ReadSchedule("x1")

@@ -4,7 +4,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -30,6 +30,7 @@ from tests.simulation.ledger import CutDatabase, LedgerTrouble, Store, fresh_sto
 from tests.simulation.ports import Points, Port
 from tests.simulation.scheduler import NEVER, Process, Scheduler, SimulatedEvent, SimulatedPlaces, SimulatedPool
 from tests.unit.pure_cirrus import PureCirrus, PureSchedule
+from tests.values import replace
 
 BEGIN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TENANT = "uni.example"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import kombu
@@ -11,6 +10,7 @@ from adapter.broker import Delivery, Published, dead_letter
 from tests.contract.broker_kit import NOW, PATIENCE, Broker, Watched, bodies
 from tests.services.processes import wait_until
 from tests.services.rabbit import RabbitServer
+from tests.values import replace
 
 RETRY_AFTER = "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, {})."
 """Milliseconds after which the broker offers a dead letter again that no queue has taken: by default 3 minutes."""

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from tests.contract.broker_kit import Broker, bodies, broker_at
 from tests.integration import cli_kit as kit
 from tests.services.rabbit import RabbitServer
 from tests.traps.test_dead_letters import crash, letters
+from tests.values import replace
 
 DOCUMENTED = Path(__file__).parents[2] / "config" / "BROKER.md"
 NOWHERE = "http://127.0.0.1:1"

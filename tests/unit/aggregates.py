@@ -1,13 +1,13 @@
 """Aggregates as the ledger would load them, made from events and from what Cirrus is known to hold."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from adapter.domain.applying import apply
 from adapter.domain.mapping import IdMapping
 from adapter.domain.records import Aggregate, OpenTask, Record, Ref, Status
 from tests.unit.builders import MAPPING, TENANT, Event, changes
+from tests.values import replace
 
 Facts = Mapping[Ref, Mapping[str, Any]]
 

@@ -1,6 +1,5 @@
 """What the tests of drift share: a person in the Cirrus UI, an operator, and what the SIS hears of it."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from adapter.domain.version import Rank, Statement, Version, utc_text
 from handlers.sittings.translate import RESTORE
 from tests.unit.builders import START
 from tests.unit.pure_office import Office
+from tests.values import replace
 
 AT_ONCE = Policy()
 LATE = Policy(mode="before_start")

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -39,6 +39,7 @@ from adapter.ledger.sealing import Seal
 from adapter.ledger.work import Claim
 from adapter.observe.metrics import Metrics
 from tests.contract.ledger_kit import MovedClock
+from tests.values import replace
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TENANT = "uni.example"

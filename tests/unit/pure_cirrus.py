@@ -1,7 +1,7 @@
 """A very small Cirrus that answers steps with answers, as documented, without any I/O."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from adapter.domain.answers import (
@@ -44,6 +44,7 @@ from adapter.domain.steps import (
     Step,
     UnlistCandidates,
 )
+from tests.values import replace
 
 
 def refused(phrase: Phrase, text: str = "no", *about: str) -> Refused:

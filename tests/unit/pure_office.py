@@ -4,7 +4,7 @@ With `PureCirrus` it closes the loop of plan and report without any I/O.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -39,6 +39,7 @@ from handlers import ALL
 from handlers.results.hear import hear
 from tests.unit.builders import NOW, TENANT, Event, booked, changes, scheduled
 from tests.unit.pure_cirrus import PureCirrus, candidates_of
+from tests.values import replace
 
 MOST_ROUNDS = 50
 """Plans for one claim, as in the converge loop."""

@@ -1,6 +1,5 @@
 """What changes and findings make of records, field by field."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -34,6 +33,7 @@ from adapter.domain.records import (
 )
 from adapter.domain.verdict import Reason
 from adapter.domain.version import Merge, Rank, Statement, Version
+from tests.values import replace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 HOME, OTHER, WHAT = Ref(SITTING, "o1"), Ref(SITTING, "o2"), Ref(BOOKING, "b1")

@@ -1,6 +1,5 @@
 """A record that was rejected, and is said again."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from adapter.domain.applying import apply
 from adapter.domain.records import BOOKING, Change, Record, Ref, Status
 from adapter.domain.version import Merge, Rank, Statement, Version
+from tests.values import replace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 WHAT = Ref(BOOKING, "a1")

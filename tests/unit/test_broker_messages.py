@@ -1,7 +1,6 @@
 """The parts of the broker package that need no broker: dead letters, confirms, frames and descriptions."""
 
 import struct
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from adapter.broker import Delivery, Failed, Message, Published, Receipt, Topolo
 from adapter.broker.confirms import Batch, Confirms
 from adapter.broker.frames import frame_handler
 from adapter.broker.link import describe, is_amqp, place
+from tests.values import replace
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 BAD = Delivery(

@@ -1,6 +1,5 @@
 """A candidate who was merged into another one: what is done about its user in Cirrus (S12)."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from adapter.domain.applying import hand_over
@@ -8,6 +7,7 @@ from adapter.domain.records import BOOKING, CANDIDATE, DEPARTURE, SITTING, Recor
 from adapter.domain.version import Rank, Statement, Version
 from tests.unit.builders import NOW, enrolled, erasure_requested, merged
 from tests.unit.pure_office import Office, kinds
+from tests.values import replace
 
 DAY = timedelta(days=1)
 

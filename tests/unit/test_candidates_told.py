@@ -1,6 +1,5 @@
 """Tests of what a plan for a candidate finds, word for word: what the SIS hears, and what is kept and noted."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -28,6 +27,7 @@ from tests.unit.builders import (
     updated,
     withdrawn,
 )
+from tests.values import replace
 
 P1 = Ref(CANDIDATE, "p1")
 SEEN = {"first_name": "Given1", "last_name": "Sur1", "mail": "s1@uni.example", "extra_time": 20}

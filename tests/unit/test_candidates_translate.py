@@ -1,6 +1,5 @@
 """Tests of reading events about students: each type, each bad field with its JSON path, and no leak of a name."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from tests.unit.builders import (
     withdrawn,
 )
 from tests.unit.wrong import Wrong, spoil
+from tests.values import replace
 
 P1 = Ref(CANDIDATE, "p1")
 

@@ -1,6 +1,5 @@
 """Tests of what the client makes of each documented answer (shapes of cirrus-samples.md), over real HTTP."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -27,6 +26,7 @@ from adapter.domain.answers import (
     Unlisted,
 )
 from tests.unit.cirrus_stage import ALL_STEPS, OK, PUBLISH, QUICK, SEAT, says, scene
+from tests.values import replace
 
 LINK = "https://uni.cirrusplatform.com/delivery/external-login?session=" + "0f" * 32
 STARTUP = "/delivery/external-login?session=" + "1e" * 32

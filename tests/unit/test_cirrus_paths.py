@@ -1,7 +1,6 @@
 """Tests of where a call goes: ids, paths of the documentation and of the settings, and regions."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -33,6 +32,7 @@ from tests.unit.cirrus_stage import (
     scene,
     staged,
 )
+from tests.values import replace
 
 
 @pytest.mark.parametrize(

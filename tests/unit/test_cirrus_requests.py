@@ -1,6 +1,5 @@
 """Tests of what the client sends: method, path, headers and body of every step, and what it refuses to send."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -37,6 +36,7 @@ from tests.unit.cirrus_stage import (
     scene,
     staged,
 )
+from tests.values import replace
 
 ADA_SEAT = {"CandidateExtId": "c1", "FirstName": "Ada", "LastName": "Lovelace", "Email": "ada@example.org"}
 BOB_SEAT = {

@@ -1,6 +1,5 @@
 """The shapes of outcome events in the reference: each outcome that the handlers really tell fits its shape."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,6 +25,7 @@ from tests.unit.builders import (
 from tests.unit.pure_cirrus import refused
 from tests.unit.pure_office import Office
 from tests.unit.results_kit import PASSED, over, publish
+from tests.values import replace
 
 
 def everything_told() -> list[Outcome]:

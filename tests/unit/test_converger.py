@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -22,6 +21,7 @@ from adapter.flow.leases import LEASE
 from adapter.ledger.work import Release
 from tests.services.processes import wait_until
 from tests.unit.flow_kit import HANDLER, NOW, PATIENCE, POLICY, TENANT, Desk, Office, desk_at, office, read
+from tests.values import replace
 
 
 @pytest.fixture

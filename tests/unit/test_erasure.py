@@ -1,7 +1,6 @@
 """S25 in the pure loop: an erasure waits for what is outstanding, and then Cirrus is brought to know nobody."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 from adapter.domain.answers import Answer, Phrase
@@ -14,6 +13,7 @@ from tests.unit.builders import NOW, START, booking_cancelled, enrolled, erasure
 from tests.unit.pure_cirrus import lose_answer_to, refused
 from tests.unit.pure_office import Office, kinds, settled
 from tests.unit.results_kit import DAY, END, HOUR, PASSED, over, publish
+from tests.values import replace
 
 BY_HAND = Policy(erase_in_cirrus="task")
 UNTOUCHED = {"nameOverwritten": None, "purgeFrom": None}

@@ -2,7 +2,6 @@
 
 import gzip
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from adapter.errors import BrokerUnavailable
 from adapter.flow.erasures import Erasures, Weed
 from adapter.ledger.erasing import Erasure
 from tests.unit.flow_kit import Unhurried
+from tests.values import replace
 
 ANNA = Erasure(
     tenant="uni.example",

@@ -1,7 +1,6 @@
 """One pass: what each verdict makes of the work, on a real ledger and an exam platform that says what it is told."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -49,6 +48,7 @@ from tests.unit.flow_kit import (
     run_pass,
     scripted,
 )
+from tests.values import replace
 
 OUTCOME = Outcome("cirrus.note.v1", ROOT.key, "v1", {})
 WRITE = ActivateSchedule("a")

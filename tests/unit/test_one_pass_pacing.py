@@ -1,7 +1,6 @@
 """The pace, as a pass sees it: who goes first, who waits, and what is told to all workers."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.unit.flow_kit import (
     run_pass,
     scripted,
 )
+from tests.values import replace
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The budget of retries, as a pass sees it: what failed before waits for its turn, and loses nothing by it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from adapter.flow.gate import Gate
 from adapter.flow.one_pass import BEHIND
 from adapter.flow.retries import Budget, Retries
 from tests.unit.flow_kit import TENANT, Desk, Office, desk_at, due_in, office, read, run_pass, scripted
+from tests.values import replace
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """One pass: which moment a receipt carries, and how old a wish was when it was settled."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from tests.unit.flow_kit import (
     run_pass,
     scripted,
 )
+from tests.values import replace
 
 WRITE = ActivateSchedule("a")
 

@@ -1,6 +1,5 @@
 """The pace: moments evenly spaced, lowered at once in trouble, raised little by little, whatever the clock does."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from adapter.domain.pace import (
     Slots,
     Trouble,
 )
+from tests.values import replace
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 FOUR = Limits(4.0)

@@ -1,6 +1,5 @@
 """A booking that moves: on the new sitting first, then off the old one."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from adapter.domain.answers import Accepted, Receipt, ScheduleSeen
@@ -14,6 +13,7 @@ from adapter.domain.version import Rank, Statement, Version, utc_text
 from handlers.sittings.plan import plan
 from handlers.sittings.report import report
 from handlers.sittings.view import Known
+from tests.values import replace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 START = NOW + timedelta(days=3)

@@ -1,6 +1,5 @@
 """Results in the pure loop: announced, read once, told; corrected, voided, withdrawn; and nobody's."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapter.domain.allowance import Need
@@ -13,6 +12,7 @@ from tests.unit.builders import START, booked, booking_cancelled, exam_cancelled
 from tests.unit.pure_cirrus import PureCirrus, refused
 from tests.unit.pure_office import Office, settled
 from tests.unit.results_kit import DAY, END, HOUR, PASSED, event_id, over, publish, readings
+from tests.values import replace
 
 
 def test_an_announced_result_is_read_and_told() -> None:

@@ -1,6 +1,5 @@
 """Who sat, whose result is missing, and how lost notices are found without polling."""
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -13,6 +12,7 @@ from tests.unit.builders import START, booked, booking_cancelled, exam_cancelled
 from tests.unit.pure_cirrus import PureCirrus, refused
 from tests.unit.pure_office import Office, settled
 from tests.unit.results_kit import DAY, END, HOUR, PASSED, over, publish, readings, sat
+from tests.values import replace
 
 MISSING_AFTER = timedelta(hours=6)
 

@@ -1,6 +1,5 @@
 """What is outstanding of results: what an operator looks for, and what an erasure waits for."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from adapter.domain.answers import AttemptSeen, Phrase, Refused, ResultSeen
@@ -12,6 +11,7 @@ from handlers.results.view import ResultList
 from tests.unit.builders import START, booking_cancelled
 from tests.unit.pure_cirrus import PureCirrus, refused
 from tests.unit.pure_office import Office, settled
+from tests.values import replace
 
 END = START + timedelta(hours=3)
 DAY = timedelta(days=1)

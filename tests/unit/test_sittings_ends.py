@@ -1,6 +1,5 @@
 """Tests of what a plan for a sitting finds when the exam is called off, refused, or gone: record by record."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from tests.unit.builders import (
     scheduled,
     withdrawn,
 )
+from tests.values import replace
 
 O1 = Ref(SITTING, "o1")
 B1, B2, B3, B4 = (Ref(BOOKING, f"b{key}") for key in "1234")

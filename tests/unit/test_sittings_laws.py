@@ -4,7 +4,7 @@ A day is a handful of exams, people and bookings with a history each. What shoul
 the newest statement about each object alone; `wanted` works that out without any of the code under test.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from hypothesis import given
@@ -27,6 +27,7 @@ from tests.unit.builders import (
 )
 from tests.unit.pure_cirrus import PureCirrus, candidates_of
 from tests.unit.pure_office import Office
+from tests.values import replace
 
 SITTINGS, PEOPLE = "12", "abcd"
 LATE = Policy(mode="before_start", batch_size=2)

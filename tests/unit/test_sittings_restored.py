@@ -1,7 +1,5 @@
 """S21: what was changed by hand is put right on the word of an operator, or as a rule."""
 
-from dataclasses import replace
-
 import pytest
 
 from adapter.domain.answers import Phrase
@@ -12,6 +10,7 @@ from tests.unit.builders import START, exam_cancelled
 from tests.unit.drift_kit import AT_ONCE, HOUR, LATE, ask, drifts, edit, look, read_back
 from tests.unit.pure_cirrus import refused
 from tests.unit.pure_office import kinds, settled
+from tests.values import replace
 
 both_modes = pytest.mark.parametrize("policy", [AT_ONCE, LATE], ids=["at once", "drafts"])
 

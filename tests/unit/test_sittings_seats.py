@@ -1,6 +1,5 @@
 """How the bookings of a sitting are sorted, and what Cirrus is told to seat one."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from handlers.sittings.seats import Seats, seat_of, sort_seats
 from handlers.sittings.view import SittingView
 from tests.unit.aggregates import aggregate
 from tests.unit.builders import NOW, START, accommodated, booked, enrolled, scheduled
+from tests.values import replace
 
 O1, B1, P1 = Ref(SITTING, "o1"), Ref(BOOKING, "b1"), Ref(CANDIDATE, "p1")
 END = START + timedelta(hours=3)

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from http.client import HTTPConnection
 
 import pytest
@@ -12,6 +11,7 @@ from adapter.domain.notices import Arrival
 from adapter.settings.webhook import WebhookSettings
 from adapter.webhook import Credentials, Gatekeeper, WebhookServer
 from tests.unit.webhook_kit import BODY, JSON, OPTIONS, PATH, SECRET, Store, logged, receiving
+from tests.values import replace
 
 
 def webhook(store: Store, host: str = "127.0.0.1", port: int = 0) -> WebhookServer:

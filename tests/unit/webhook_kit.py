@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from adapter.domain.notices import Arrival
 from adapter.observe.logging import FOREIGN, Format, LineHandler, configure
 from adapter.settings.webhook import WebhookSettings
 from adapter.webhook import Credentials, Gatekeeper, Options, WebhookServer
+from tests.values import replace
 
 SECRET = "p4th-secret-0123456789"
 PATH = f"/webhook/uni/{SECRET}"

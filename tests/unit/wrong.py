@@ -1,10 +1,10 @@
 """Spoiling one field of an event, to see that it is refused with its place."""
 
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
 from tests.unit.builders import Event
+from tests.values import replace
 
 Wrong = tuple[str, object, str]
 """A dotted path, the value to be put there (None takes the field out), and words of the refusal."""

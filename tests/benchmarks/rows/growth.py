@@ -1,12 +1,13 @@
 """Growth: what a booking and a claim cost the ledger must not depend on how many seasons it remembers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tests.benchmarks.adapters import Adapter, adapter
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.contestants import race_adapter
 from tests.benchmarks.history import fill
 from tests.benchmarks.row import Measured, at_most
+from tests.values import replace
 
 FLAT = 1.25
 BOOKINGS = 5_000

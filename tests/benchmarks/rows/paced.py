@@ -1,10 +1,9 @@
 """The season at so many calls a second: what counts is how many bookings go with each call."""
 
-from dataclasses import replace
-
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.contestants import run_adapter
 from tests.benchmarks.row import Measured, at_least
+from tests.values import replace
 
 SHARE = 0.8
 

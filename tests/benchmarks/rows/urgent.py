@@ -1,7 +1,6 @@
 """A booking for an exam in ten minutes: behind all that is due in the ledger, and behind all that is unread."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from tests.benchmarks.adapters import INTAKE_EXCHANGE, INTAKE_QUEUE, Adapter, adapter
 from tests.benchmarks.bench import Bench
@@ -10,6 +9,7 @@ from tests.benchmarks.probes import Probed, probe
 from tests.benchmarks.race import as_event, publish
 from tests.benchmarks.row import Measured, Row, at_most, percentile
 from tests.benchmarks.season import Urgent, make_urgent
+from tests.values import replace
 
 SECONDS = 1.0
 BOOKINGS_EACH = 20

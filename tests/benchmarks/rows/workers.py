@@ -1,6 +1,6 @@
 """Many workers on one ledger: one, two and four processes share sittings whose calls take long."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tests.benchmarks.adapters import Adapter, adapter
 from tests.benchmarks.bench import Bench
@@ -8,6 +8,7 @@ from tests.benchmarks.checks import adapter_problems
 from tests.benchmarks.contestants import race_adapter
 from tests.benchmarks.row import Measured, Row, at_least, at_most
 from tests.benchmarks.season import Season
+from tests.values import replace
 
 BOOKINGS_EACH = 5
 LATENCY_MS = 500.0
