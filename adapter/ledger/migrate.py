@@ -4,13 +4,9 @@ import logging
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from adapter.errors import LedgerOutdated
-from adapter.ledger.database import Database
+from adapter.ledger.database import Database, Transaction
 
 FOLDER = Path(__file__).parent / "migrations"
 
@@ -20,28 +16,38 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 
 def needed() -> str:
     """Return the migration that this version of the program works with."""
-    head = ScriptDirectory(str(FOLDER)).get_current_head()
-    assert head is not None, "the package ships its migrations"
-    return head
+    return max(_shipped())
+
+
+def _shipped() -> frozenset[str]:
+    """Return the migrations that this version knows, which are numbered as their files are."""
+    return frozenset(file.name.partition("_")[0] for file in (FOLDER / "versions").glob("[0-9]*.py"))
 
 
 def found(database: Database) -> str | None:
     """Return the migration that the ledger is at, None for an empty database."""
     with database.transaction("migration") as tx:
-        return MigrationContext.configure(tx.connection).get_current_revision()
+        return _found(tx)
+
+
+def _found(tx: Transaction) -> str | None:
+    if not sa.inspect(tx.connection).has_table(_VERSION.name):
+        return None
+    at: str | None = tx.connection.execute(sa.select(_VERSION.c.version_num)).scalar()
+    return at
+
+
+_VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text()))
+"""Where Alembic keeps which migration was made last."""
 
 
 def check(database: Database) -> None:
     """Raise `LedgerOutdated` unless the ledger is at the migration that is needed."""
     at = found(database)
-    if at is not None and not _known(at):
+    if at is not None and at not in _shipped():
         raise LedgerOutdated.ahead(at, needed())
     if at != needed():
         raise LedgerOutdated.between(at, needed())
-
-
-def _known(migration: str) -> bool:
-    return migration in {one.revision for one in ScriptDirectory(str(FOLDER)).walk_revisions()}
 
 
 def migrate(database: Database) -> str:
@@ -49,6 +55,9 @@ def migrate(database: Database) -> str:
 
     Raises `LedgerOutdated` when a newer version has migrated it.
     """
+    from alembic import command  # noqa: PLC0415 - a tenth of a second that a start has no use for
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     with database.transaction("migrate") as tx:
@@ -57,8 +66,8 @@ def migrate(database: Database) -> str:
             tx.connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             tx.connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             tx.connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261124)"))
-        at = MigrationContext.configure(tx.connection).get_current_revision()
-        if at is not None and not _known(at):
+        at = _found(tx)
+        if at is not None and at not in _shipped():
             raise LedgerOutdated.ahead(at, needed())
         config.attributes["connection"] = tx.connection
         command.upgrade(config, "head")

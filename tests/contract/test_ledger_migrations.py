@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from adapter.errors import LedgerOutdated
-from adapter.ledger.migrate import check, found, migrate, needed
+from adapter.ledger.migrate import FOLDER, check, found, migrate, needed
 from adapter.ledger.schema import metadata
 from tests.contract.ledger_kit import Book
 
@@ -95,3 +96,10 @@ def test_two_deployments_migrate_at_once(empty: Book) -> None:
     with ThreadPoolExecutor(len(databases)) as pool:
         assert list(pool.map(migrate, databases)) == [needed()] * len(databases)
     check(databases[0])
+
+
+def test_what_is_needed_is_what_alembic_takes_for_the_newest() -> None:
+    """The files' numbers, which a start goes by, are those of the migrations in them."""
+    scripts = ScriptDirectory(str(FOLDER))
+    assert needed() == scripts.get_current_head()
+    assert all(Path(one.path).name.startswith(f"{one.revision}_") for one in scripts.walk_revisions())

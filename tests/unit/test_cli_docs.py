@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from adapter.cli import app
-from adapter.cli.docs import SCHEMAS, generated, stale
 from adapter.cli.pages.schemas import EVENTS, event_schemas, outcome_schemas
+from adapter.cli.pages.written import SCHEMAS, generated, stale
 from adapter.cli.pages.yaml import to_yaml
 from adapter.observe.metrics import catalogue
 from handlers import ALL
