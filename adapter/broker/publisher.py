@@ -27,6 +27,10 @@ _UNENCODABLE = (struct.error, ValueError, TypeError, FrameSyntaxError)
 _log = structlog.get_logger()
 
 
+def _nothing() -> None:
+    pass
+
+
 def _ignore_state(_connected: bool) -> None:  # noqa: FBT001 - the shape of `on_state`
     pass
 
@@ -38,8 +42,8 @@ class _DeadlinePassed(Exception):  # noqa: N818 - never leaves this module
 class Line(Protocol):
     """An open way to a broker; any exception of any method means that it is finished."""
 
-    def publish(self, messages: Sequence[Message], batch: Batch, until: float) -> None:
-        """Send all and wait until each has its receipt; raise when `until` passes."""
+    def publish(self, messages: Sequence[Message], batch: Batch, until: float, meanwhile: Callable[[], None]) -> None:
+        """Send all, call `meanwhile`, and wait until each has its receipt; raise when `until` passes."""
         ...
 
     def tick(self) -> None:
@@ -84,8 +88,11 @@ class Publisher:
         self._line: Line | None = None
         self._retry_at = 0.0
 
-    def publish(self, messages: Sequence[Message]) -> list[Receipt]:
-        """Return one receipt per message, in the same order; never raises."""
+    def publish(self, messages: Sequence[Message], meanwhile: Callable[[], None] = _nothing) -> list[Receipt]:
+        """Return one receipt per message, in the same order; never raises.
+
+        `meanwhile` is called when all is sent, while the broker is busy with it; it must not raise, either.
+        """
         if not messages:
             return []
         until = monotonic() + self._deadline
@@ -93,7 +100,7 @@ class Publisher:
         reason: Reason = "connection"
         try:
             line = self._line or self._connect()
-            line.publish(messages, batch, until)
+            line.publish(messages, batch, until, meanwhile)
             return batch.receipts("invalid", "")
         except (_DeadlinePassed, TimeoutError):
             reason, detail = "timeout", f"not confirmed within {self._deadline:g} s"
@@ -174,7 +181,7 @@ class _AmqpLine:
         channel.events["basic_return"].add(confirms.on_return)
         return channel, confirms
 
-    def publish(self, messages: Sequence[Message], batch: Batch, until: float) -> None:
+    def publish(self, messages: Sequence[Message], batch: Batch, until: float, meanwhile: Callable[[], None]) -> None:
         """See `Line`."""
         if self._confirms.nacked:
             # A quorum queue whose limit was taken away goes on refusing the channels that it has refused before.
@@ -187,7 +194,9 @@ class _AmqpLine:
             with self._link.gathering():
                 for index, message in some:
                     self._send(index, message, batch)
-            self._drain(self._window // 2, until)
+            if some[-1][0] < len(messages) - 1:
+                self._drain(self._window // 2, until)
+        meanwhile()
         self._drain(0, until)
 
     def tick(self) -> None:
@@ -233,7 +242,7 @@ class _EmulatedLine:
         self._connection = new_connection(url)
         self._channel: WireChannel = self._connection.channel()
 
-    def publish(self, messages: Sequence[Message], batch: Batch, until: float) -> None:
+    def publish(self, messages: Sequence[Message], batch: Batch, until: float, meanwhile: Callable[[], None]) -> None:
         """See `Line`."""
         for index, message in enumerate(messages):
             if monotonic() >= until:
@@ -241,6 +250,7 @@ class _EmulatedLine:
             content = _content(self._channel, message)
             self._channel.basic_publish(content, exchange=message.exchange, routing_key=message.routing_key)
             batch.published(index)
+        meanwhile()
 
     def tick(self) -> None:
         """See `Line`: there is no heartbeat."""

@@ -4,21 +4,24 @@ A crash between the confirm and the mark repeats an event under the same id; rec
 """
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 
 import structlog
 
 from adapter.broker import Failed, Message, Published, Publisher, Receipt
+from adapter.errors import LedgerError
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.outbox import Pending
 from adapter.observe.metrics import Metrics
 
 BATCH = 200
-"""Events that are taken at once. What has become urgent meanwhile waits for as many, so they are few."""
+"""Events that are taken at once. What has become urgent meanwhile waits for up to two of these, so they are few."""
 
 LEASE = timedelta(seconds=60)
-"""Longer than a batch may take to be confirmed."""
+"""Longer than two batches may take to be confirmed: the next one is taken while the broker is busy with this one."""
 
 IDLE = 0.5
 PAUSE = 1.0
@@ -33,6 +36,10 @@ SEALED = "sealed"
 CONTENT_TYPE = "application/cloudevents+json"
 
 _log = structlog.get_logger()
+
+
+def _nothing() -> None:
+    pass
 
 
 class Relay:
@@ -54,6 +61,7 @@ class Relay:
         self._metrics = metrics
         self._stop = stop
         self._wake = wake
+        self._ahead: list[Pending] = []
 
     def nudge(self) -> None:
         """Tell that there is something to publish."""
@@ -68,14 +76,15 @@ class Relay:
 
     def publish_batch(self) -> bool:
         """Publish what is pending, at most one batch; return whether the broker took any of it."""
-        pending = self._ledger.claim_outbox(BATCH, LEASE)
+        pending, self._ahead = self._ahead or self._ledger.claim_outbox(BATCH, LEASE), []
         if not pending:
             return False
         failed = [(item.seq, SEALED) for item in pending if item.body is None]
         for _ in failed:
             self._metrics.publish_failures.of(SEALED).inc()
         opened = [item for item in pending if item.body is not None]
-        receipts = self._publish([self._message(item, item.body) for item in opened if item.body is not None])
+        messages = [self._message(item, item.body) for item in opened if item.body is not None]
+        receipts = self._publish(messages, self._look_ahead if len(pending) == BATCH else _nothing)
         published: list[int] = []
         for item, receipt in zip(opened, receipts, strict=True):
             match receipt:
@@ -91,9 +100,15 @@ class Relay:
             self._stop.wait(PAUSE)
         return bool(published)
 
-    def _publish(self, messages: list[Message]) -> list[Receipt]:
+    def _look_ahead(self) -> None:
+        """Take the next batch while the broker is busy with this one, unless it is the last."""
+        if not self._stop.is_set():
+            with suppress(LedgerError):
+                self._ahead = self._ledger.claim_outbox(BATCH, LEASE)
+
+    def _publish(self, messages: list[Message], meanwhile: Callable[[], None]) -> list[Receipt]:
         """Publish the batch; where the broker refused one of it and does not say which, one by one."""
-        receipts = self._publisher.publish(messages)
+        receipts = self._publisher.publish(messages, meanwhile)
         return [
             self._publisher.publish([message])[0] if isinstance(r, Failed) and r.reason == "refused" else r
             for message, r in zip(messages, receipts, strict=True)

@@ -41,7 +41,7 @@ class BrokerSettings(Section):
     gather_ms: int = Field(default=50, ge=0, le=10_000)
     """Milliseconds to wait for more messages once the first of a batch is there."""
 
-    publish_window: int = Field(default=100, ge=1, le=10_000)
+    publish_window: int = Field(default=200, ge=1, le=10_000)
     """Outcome events that may be sent before the broker has confirmed the first of them."""
 
     publish_deadline_s: float = Field(default=10, gt=0, le=50)

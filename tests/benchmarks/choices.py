@@ -13,7 +13,7 @@ class Choices:
     bookings: int = 10_000
     sittings: int = 100
     latency_ms: float = 100.0
-    linger_s: float = 5.0
+    linger_s: float = 2.0
     concurrency: int = 8
     calls_per_second: float = 0.0
     batch_size: int = 100
@@ -66,7 +66,6 @@ QUICK = Choices(
 FULL = Choices(
     bookings=120_000,
     sittings=1_200,
-    linger_s=30.0,
     due=100_000,
     unread=100_000,
     probes=60,

@@ -119,6 +119,16 @@ def test_a_reset_in_the_middle_loses_nothing_that_was_confirmed(broker: Broker) 
     assert {delivery.body for delivery in taken} == {b"event %d" % number for number in range(101)}
 
 
+def test_what_is_done_meanwhile_comes_once_and_after_the_last_is_sent(broker: Broker) -> None:
+    """However many windows a batch takes; what is confirmed of it does not depend on it."""
+    calls: list[int] = []
+    publisher = broker.publisher(window=10)
+    events = _Interrupted(broker.event(number) for number in range(25))
+    events.before[24] = lambda: calls.append(24)
+    receipts = publisher.publish(events, lambda: calls.append(-1))
+    assert (_reasons(receipts), calls) == (["published"] * 25, [24, -1])
+
+
 class _Interrupted(list[Message]):
     """Messages with something that happens while they are sent."""
 

@@ -204,7 +204,7 @@ class PublisherEnd:
         """Begin without a connection."""
         self._broker, self._on_state = broker, on_state
 
-    def publish(self, messages: Sequence[Message]) -> list[Receipt]:
+    def publish(self, messages: Sequence[Message], meanwhile: Callable[[], None] = lambda: None) -> list[Receipt]:
         """Store the messages and confirm them, as far as the trouble lets it."""
         broker = self._broker
         if broker.is_away():
@@ -214,6 +214,7 @@ class PublisherEnd:
             broker.scheduler.sleep(DEADLINE)
             return [self._lost(message, "timeout") for message in messages]
         broker.scheduler.sleep(LATENCY)
+        meanwhile()
         return [self._store(message) for message in messages]
 
     def tick(self) -> None:

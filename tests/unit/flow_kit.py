@@ -159,9 +159,10 @@ class Printer:
     ticks: int = 0
     closed: bool = False
 
-    def publish(self, messages: Sequence[Message]) -> list[Receipt]:
+    def publish(self, messages: Sequence[Message], meanwhile: Callable[[], None] = lambda: None) -> list[Receipt]:
         """Take or refuse."""
         self.batches.append(list(messages))
+        meanwhile()
         return [self._one(messages, message) for message in messages]
 
     def _one(self, batch: Sequence[Message], message: Message) -> Receipt:

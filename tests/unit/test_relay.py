@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -15,7 +16,7 @@ from adapter.errors import LedgerUnavailable
 from adapter.flow import publish
 from adapter.flow.leases import LEASE
 from adapter.flow.publish import CONTENT_TYPE, Relay
-from adapter.ledger.outbox import STEP_BACK
+from adapter.ledger.outbox import STEP_BACK, Pending
 from adapter.ledger.sealing import new_key
 from adapter.ledger.work import Release
 from tests.contract.broker_kit import broker_at
@@ -104,6 +105,40 @@ def test_what_failed_is_published_later_and_the_rest_is_not_held_up(desk: Desk) 
     assert running.publish_batch()
     assert (subjects(printer.printed), pending(desk)) == (["b1", "b3", "b2"], 0)
     assert {message.id for message in printer.batches[0]} == {message.id for message in printer.printed}
+
+
+def test_the_next_batch_is_taken_while_the_broker_is_busy(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full batch is seldom the last: what follows is leased already when the broker has confirmed it."""
+    monkeypatch.setattr(publish, "BATCH", 2)
+    tell(desk, *(f"b{n}" for n in range(5)))
+    leased: list[int] = []
+
+    def failing(_batch: Sequence[Message], _message: Message) -> None:
+        with desk.database.transaction("test") as tx:
+            leased.append(
+                tx.connection.execute(sa.text("SELECT count(*) FROM outbox WHERE lease_until IS NOT NULL")).scalar_one()
+            )
+
+    running = relay(desk, Printer(failing=failing))
+    assert [running.publish_batch() for _ in range(4)] == [True, True, True, False]
+    assert leased == [4, 4, 3, 3, 1]
+
+
+def test_a_ledger_that_goes_away_meanwhile_costs_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the broker has confirmed is marked, and the next batch is taken later."""
+    monkeypatch.setattr(publish, "BATCH", 2)
+    tell(desk, *(f"b{n}" for n in range(3)))
+    running = relay(desk, Printer())
+    take, away = desk.ledger.claim_outbox, iter([False, True, False, False])
+
+    def claim(limit: int, lease: timedelta) -> list[Pending]:
+        if next(away):
+            raise LedgerUnavailable("away")
+        return take(limit, lease)
+
+    monkeypatch.setattr(desk.ledger, "claim_outbox", claim)
+    assert [running.publish_batch() for _ in range(3)] == [True, True, False]
+    assert pending(desk) == 0
 
 
 def test_a_broker_that_takes_nothing_is_no_progress(desk: Desk) -> None:
