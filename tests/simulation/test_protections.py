@@ -35,8 +35,8 @@ def believe_every_publish(patch: pytest.MonkeyPatch) -> None:
     """Take every outcome for published, whatever the broker says."""
     publish = Relay._publish
 
-    def trusting(self: Relay, messages: list[Message]) -> list[Receipt]:
-        publish(self, messages)
+    def trusting(self: Relay, messages: list[Message], meanwhile: Callable[[], None]) -> list[Receipt]:
+        publish(self, messages, meanwhile)
         return [Published(message.id) for message in messages]
 
     patch.setattr(Relay, "_publish", trusting)
