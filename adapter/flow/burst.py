@@ -3,6 +3,10 @@
 import threading
 from collections.abc import Callable, Collection
 
+import structlog
+
+_log = structlog.get_logger()
+
 
 class Burst:
     """Told by the intake of its batches, and asked by the convergers; safe to use from several threads."""
@@ -16,7 +20,11 @@ class Burst:
         """Note whose events a batch held, and whether it was full; else it was all there was."""
         now = self._monotonic()
         with self._lock:
-            self._since = {tenant: self._since.get(tenant, now) for tenant in tenants} if full else {}
+            before, self._since = self._since, {name: self._since.get(name, now) for name in tenants} if full else {}
+        for tenant in sorted(self._since.keys() - before.keys()):
+            _log.info("burst_begins", tenant=tenant, why="more comes in than one batch holds; it is gathered first")
+        for tenant in sorted(before.keys() - self._since.keys()):
+            _log.info("burst_over", tenant=tenant, seconds=round(now - before[tenant], 1))
 
     def seconds(self, tenant: str) -> float | None:
         """Return how long a tenant's has lasted; None while it has none."""
