@@ -20,6 +20,7 @@ from pydantic import BaseModel, SecretStr
 import adapter
 import handlers
 from adapter.observe.redaction import telling
+from adapter.value import Value
 
 CANARY = "Qanaria-4711"
 MOMENT = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -63,7 +64,7 @@ def _classes() -> list[type]:
         each
         for module in _modules()
         for _, each in inspect.getmembers(module, inspect.isclass)
-        if each.__module__ == module.__name__ and (dataclasses.is_dataclass(each) or issubclass(each, BaseModel))
+        if each.__module__ == module.__name__ and (dataclasses.is_dataclass(each) or issubclass(each, BaseModel | Value))
     }
     return sorted(found, key=_name)
 
@@ -76,6 +77,8 @@ def _fields(each: type) -> Mapping[str, Any]:
     hints = typing.get_type_hints(each)
     if dataclasses.is_dataclass(each):
         return {one.name: hints[one.name] for one in dataclasses.fields(each)}
+    if issubclass(each, Value):
+        return {name: hints[name] for name in each.__struct_fields__}
     assert issubclass(each, BaseModel)
     return {name: hints[name] for name in each.model_fields}
 
@@ -106,6 +109,8 @@ def _filled(each: type) -> tuple[object, set[str]]:
     values = {name: _canary(kind) if name in personal else _plain(kind) for name, kind in _fields(each).items()}
     if issubclass(each, BaseModel):
         return each.model_construct(**values), personal
+    if issubclass(each, Value):
+        return each(**values), personal
     made = object.__new__(each)
     for name, value in (values | {name: value for name, value in _defaults(each) if name not in personal}).items():
         object.__setattr__(made, name, value)
@@ -123,7 +128,7 @@ def _plain(kind: Any) -> object:  # noqa: ANN401 - any annotation
     """Return something harmless that a `__str__` can work with."""
     if type(None) in typing.get_args(kind):
         return None
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, Value)):
         return _filled(kind)[0]
     return MOMENT if kind is datetime else ()
 
