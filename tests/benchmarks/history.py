@@ -94,6 +94,7 @@ def _work(kind: str) -> Values:
         "fence": 1,
         "touched": 1,
         "attempt": 0,
+        "unsure": False,
     }
 
 
