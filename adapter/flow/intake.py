@@ -120,8 +120,12 @@ class Intake:
             return
         # The ledger's time, not this host's: a worker whose clock is behind would take events for the future's.
         good, poison = self._read(deliveries, self._patiently(self._ledger.now))
-        self._tell_burst(good, full=len(deliveries) == self._batching.size)
+        full = len(deliveries) == self._batching.size
+        if full:
+            self._tell_burst(good, full=True)
         poison += self._store(good)
+        if not full:  # only now, so that the last of a burst is gathered with it
+            self._tell_burst(good, full=False)
         braked = self._brake.reason is not None
         left = self._leave(deliveries, poison)
         if self._bury([item for item in poison if id(item.delivery) not in left]):

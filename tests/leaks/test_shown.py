@@ -64,7 +64,8 @@ def _classes() -> list[type]:
         each
         for module in _modules()
         for _, each in inspect.getmembers(module, inspect.isclass)
-        if each.__module__ == module.__name__ and (dataclasses.is_dataclass(each) or issubclass(each, BaseModel | Value))
+        if each.__module__ == module.__name__
+        and (dataclasses.is_dataclass(each) or issubclass(each, BaseModel | Value))
     }
     return sorted(found, key=_name)
 

@@ -48,11 +48,12 @@ def test_a_season_goes_to_cirrus_in_few_calls_soonest_exam_first(begin: Begin) -
 
 def test_a_large_sitting_goes_in_whole_batches(begin: Begin) -> None:
     """S1: 250 bookings of one sitting are three calls: two of a hundred candidates and one of fifty."""
-    world = begin(start=False)
+    # Longer than it takes to read all of them, also on a busy machine.
+    world = begin(policy={"linger_s": 2.5}, start=False)
     sis = world.sis
     world.say(*(sis.booked(f"b-{n}", "off-1", f"p{n}") for n in range(250)), sis.scheduled("off-1", 2 * DAY))
     world.start()
-    world.settle()
+    world.settle(quiet=3)
     assert [(call["operation"], call["items"]) for call in world.calls()] == [
         ("POST /schedule", 100),
         ("POST /schedule/add-candidates", 100),

@@ -151,6 +151,22 @@ def test_a_batch_is_no_larger_than_asked_for(reception: Reception) -> None:
     assert reception.stored() == ["e1", "e2", "e3"]
 
 
+def test_a_burst_lasts_from_a_full_batch_to_the_storing_of_one_that_is_not(reception: Reception) -> None:
+    """What came last belongs to it, so it is stored before anything is begun on."""
+    reception.give(*(delivery(event(n)) for n in range(1, 4)))
+    intake = reception.intake(size=2)
+    assert reception.burst.seconds(TENANT) is None
+    intake.turn()
+    assert reception.burst.seconds(TENANT) == 0.0
+    stored = reception.desk.ledger.store_batch
+    during: list[float | None] = []
+    reception.desk.ledger.store_batch = lambda *given: (  # type: ignore[method-assign]
+        during.append(reception.burst.seconds(TENANT)) or stored(*given)  # type: ignore[func-returns-value]
+    )
+    intake.turn()
+    assert (during, reception.burst.seconds(TENANT)) == ([0.0], None)
+
+
 def test_without_messages_the_connections_are_kept_alive(reception: Reception) -> None:
     """The dead-letter publisher is seldom used and must not lose its connection."""
     reception.intake().turn()
