@@ -33,6 +33,9 @@ from adapter.observe.metrics import Metrics
 MOST_ROUNDS = 50
 """Plans for one claim; more would mean that a plan does not see what its own calls have done."""
 
+LONG_WAIT = LEASE.total_seconds() / 3
+"""Seconds of a wait after which a worker cannot be sure that it has lived through it."""
+
 BEHIND = 1.0
 """Seconds by which an object that was a probe in vain lets others go first."""
 
@@ -158,8 +161,7 @@ class Passes:
         """
         for step in plan.steps:
             self._keep(claim, news)
-            urgent = self.tenancy.policy.is_urgent(claim.deadline, now())
-            self.tenancy.pacer.take(self.stop.wait, urgent=urgent)
+            self._wait_for_turn(claim, urgent=self.tenancy.policy.is_urgent(claim.deadline, now()))
             if self.stop.is_set() or self.tenancy.gate.bars(probe=probe):
                 return _Again(0.0, counts=False)
             if isinstance(step, ReadResults) and (again_at := self._spend(step)) is not None:
@@ -183,6 +185,16 @@ class Passes:
                 case _ as never:
                     assert_never(never)
         return None
+
+    def _wait_for_turn(self, claim: Claim, *, urgent: bool) -> None:
+        """Wait until a call may start; raises `LeaseLost` when somebody else has gone on during a long wait.
+
+        A call of ours that came after theirs would undo it.
+        """
+        began = self.monotonic()
+        self.tenancy.pacer.take(self.stop.wait, urgent=urgent)
+        if self.monotonic() - began > LONG_WAIT:
+            self.ledger.hold(claim, LEASE)
 
     def _later(self, after: float, *, probe: bool) -> _Again:
         seconds = after * self._spread()

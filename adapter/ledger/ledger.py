@@ -162,6 +162,10 @@ class Ledger:
         with self._lock:
             self._held.discard(claim)
 
+    def hold(self, claim: work.Claim, lease: timedelta) -> None:
+        """Prolong the lease of a claim; raises `LeaseLost`."""
+        self._again("renew", lambda tx: work.hold_lease(tx, claim, lease))
+
     def doubt(self, claim: work.Claim) -> None:
         """Have the aggregate of a lost claim read from Cirrus once more; see `work.doubt`."""
         self._again("doubt", lambda tx: work.doubt(tx, claim))
