@@ -58,7 +58,8 @@ def test_an_urgent_booking_overtakes_what_nobody_has_read(begin: Begin, monkeypa
 def test_an_urgent_booking_finds_a_place_while_all_others_are_busy(begin: Begin) -> None:
     """Ordinary calls hang on all the places that they may take, more is due, and the urgent one is confirmed."""
     world = begin(tenant={"concurrency": PLACES, "read_timeout_s": 300}, start=False)
-    hasty = world.settings.process.model_copy(update={"drain_s": 2.0})
+    # Calls hang at the end: a stop waits for them, but not for half a minute.
+    hasty = world.settings.process.model_copy(update={"drain_s": 8.0})
     world.settings = world.settings.model_copy(update={"process": hasty})
     world.start()
     sis = world.sis
