@@ -79,7 +79,8 @@ def _seats(aggregate: Aggregate, sitting: SittingView, seen: ScheduleSeen, polic
     present = {member.ref for member in about(aggregate, seen.candidates)}
     for member in aggregate.members:
         wanted = booking_is_live(member) and member.status is not Status.REJECTED
-        if member.ref in present and not holds_seat(member) and (member.open or wanted):
+        # In doubt, whoever is there although the booking has ended may be so by a call of ours that came late.
+        if member.ref in present and not holds_seat(member) and (member.open or wanted or sitting.known.doubt):
             confirmed = {**without_seat(member), "seat": True, "by": "read-back"}
             yield Finding(member.ref, Continues(), confirmed=confirmed, note="seen on the schedule")
         elif member.ref not in present and (holds_seat(member) or is_removed(member)):

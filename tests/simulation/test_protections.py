@@ -88,7 +88,7 @@ def freezing(seed: int) -> Choices:
     [
         (acknowledge_first, "was acknowledged too early", draw),
         (believe_every_publish, "was not told", draw),
-        (forget_the_fence, "told under two ids", freezing),
+        (forget_the_fence, "are seated without a booking", freezing),
         (open_the_gate, "while a probe was out", draw),
         (rename_what_was_told, "told under two ids", draw),
         (pace_each_process_alone, "calls within", draw),

@@ -23,6 +23,7 @@ MENDED = {
     710: "told under a new id because an older withdrawal came late",
     1154: "booked again after the student had left: told as if nothing had come since",
     1230: "a seat left in an exam that was called off waited for ever",
+    1248: "a call that had waited long for the pace seated somebody after the next worker had taken them off",
     1678: "a task that was closed while the student left again was nobody's",
     2035: "told under a new id because older news came during the call",
     6188: "a seat waited for a booking that lapsed in the same look, until somebody looked again",

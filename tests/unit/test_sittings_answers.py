@@ -21,6 +21,7 @@ from tests.unit.builders import (
     scheduled,
     updated,
 )
+from tests.unit.drift_kit import LATE
 from tests.unit.pure_cirrus import candidates_of, lose_answer_to, refused
 from tests.unit.pure_office import Office, kinds, office_with, settled
 
@@ -51,6 +52,24 @@ def test_doubt_outlives_a_read_that_fails() -> None:
     office.cirrus.script += [lose_answer_to(ReadSchedule, carried_out=False)] * 2
     office.work(NOW + timedelta(minutes=5))
     assert kinds(office.cirrus.steps) == ["ReadSchedule"] * 3 + ["SeatCandidates"]
+
+
+@pytest.mark.parametrize("doubt", [True, False])
+def test_a_seat_that_a_late_call_of_ours_has_made_is_given_up(doubt: bool) -> None:
+    """In doubt, who is there without a live booking is taken off again; else somebody has put them there, which stands.
+
+    A worker that froze in its call may seat somebody after the next one has taken them off.
+    """
+    office = settled("1", "2", policy=LATE)
+    office.hear(booking_cancelled("2", "2", minute=5))
+    office.work(NOW + timedelta(minutes=6))
+    assert office.seats() == {"s1"}
+    office.cirrus.schedules["o1"].seats.add("s2")
+    if doubt:
+        office.unsure.add(office.sitting().ref)
+    office.hear(booked("3", "3", minute=7))
+    office.work(NOW + timedelta(minutes=8))
+    assert office.seats() == ({"s1", "s3"} if doubt else {"s1", "s2", "s3"})
 
 
 def test_a_lost_link_is_a_task() -> None:
