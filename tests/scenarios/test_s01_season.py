@@ -19,10 +19,11 @@ def test_a_season_goes_to_cirrus_in_few_calls_soonest_exam_first(begin: Begin) -
     world = begin(tenant=tenant, policy={"linger_s": 2.5, "batch_size": BATCH}, start=False)
     sis = world.sis
     soonest, *events = [sis.scheduled(f"off-{n}", 2 * DAY + n * HOUR) for n in range(SITTINGS)]
-    events += [sis.booked(f"b-{n}", f"off-{n % SITTINGS}", f"p{n}") for n in range(BOOKINGS)]
+    booked = [sis.booked(f"b-{n}", f"off-{n % SITTINGS}", f"p{n}") for n in range(BOOKINGS)]
+    events += [event for n, event in enumerate(booked) if n % SITTINGS]
     random.Random(1).shuffle(events)
-    # The first message may come alone, and what it speaks of is due a moment before the rest.
-    world.say(soonest, *events)
+    # The first messages may come alone, and what they speak of is due a moment before the rest.
+    world.say(soonest, *booked[::SITTINGS], *events)
     world.start()
     world.settle(patience=60, quiet=3)
 
