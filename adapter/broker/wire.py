@@ -18,14 +18,12 @@ FrameSyntaxError: type[Exception] = exceptions.FrameSyntaxError
 
 Frame = tuple[int, int, bytes]
 OnFrame = Callable[[Frame], bool]
-Writes = Any
-"""Whatever has a method `write`."""
 OnMethod = Callable[[int, tuple[int, int], bytes, object], object]
 
 new_connection = cast("Callable[..., Any]", Connection)
 new_consumer = cast("Callable[..., Any]", Consumer)
 new_queue = cast("Callable[[str], object]", Queue)
-stock_frame_writer = cast("Callable[[object, Writes], object]", getattr(method_framing, "frame_writer"))  # noqa: B009 - hides a half-known type
+stock_frame_writer = cast("Callable[[object, Sink], object]", getattr(method_framing, "frame_writer"))  # noqa: B009 - hides a half-known type
 stock_frame_handler = cast("Callable[[object, OnMethod], OnFrame]", getattr(method_framing, "frame_handler"))  # noqa: B009 - hides a half-known type
 encode = cast("Callable[[str, Sequence[object]], bytes]", getattr(serialization, "dumps"))  # noqa: B009 - hides a half-known type
 
@@ -85,13 +83,17 @@ class WireSocket(Protocol):
     def settimeout(self, value: float | None) -> None: ...
 
 
-class WireTransport(Protocol):
+class Sink(Protocol):
+    """What frames are written to."""
+
+    def write(self, data: bytes | memoryview) -> object: ...
+
+
+class WireTransport(Sink, Protocol):
     """What reads and writes the bytes of a connection."""
 
     _read_buffer: bytes
     _quick_recv: Callable[[int], bytes]
-
-    def write(self, data: bytes | memoryview) -> object: ...
 
 
 class AmqpConnection(Protocol):

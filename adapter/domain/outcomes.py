@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha1
 from typing import Any, ClassVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 
@@ -13,7 +12,6 @@ from adapter.value import Value
 
 NAMESPACE = UUID("6f1c3f7e-6a1f-5d0a-9d4b-9a1f0e6f2c11")
 """Root of every derived id; it never changes."""
-_NAMESPACE_BYTES = NAMESPACE.bytes
 
 PERSON_ERASED = "cirrus.person.erased.v1"
 """The proof that a person was erased, and so the last that is said of that person."""
@@ -61,6 +59,4 @@ def cloud_event(outcome: Outcome, event_id: str, tenant: str, source: str, time:
 
 def derived_id(*parts: str) -> UUID:
     """Return a uuid5 over the parts; their boundaries count."""
-    # As `uuid.uuid5` does it, which looks up on every call what never changes.
-    digest = sha1(_NAMESPACE_BYTES + "\x1f".join(parts).encode(), usedforsecurity=False).digest()
-    return UUID(bytes=digest[:16], version=5)
+    return uuid5(NAMESPACE, "\x1f".join(parts))

@@ -194,7 +194,7 @@ class Passes:
         began = self.monotonic()
         self.tenancy.pacer.take(self.stop.wait, urgent=urgent)
         if self.monotonic() - began > LONG_WAIT:
-            self.ledger.hold(claim, LEASE)
+            self.ledger.renew_lease(claim, LEASE)
 
     def _later(self, after: float, *, probe: bool) -> _Again:
         seconds = after * self._spread()

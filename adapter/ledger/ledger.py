@@ -162,8 +162,8 @@ class Ledger:
         with self._lock:
             self._held.discard(claim)
 
-    def hold(self, claim: work.Claim, lease: timedelta) -> None:
-        """Prolong the lease of a claim; raises `LeaseLost`."""
+    def renew_lease(self, claim: work.Claim, lease: timedelta) -> None:
+        """Prolong the lease of one claim; raises `LeaseLost`."""
         self._again("renew", lambda tx: work.hold_lease(tx, claim, lease))
 
     def doubt(self, claim: work.Claim) -> None:

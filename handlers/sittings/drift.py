@@ -59,10 +59,13 @@ def none(sitting: SittingView) -> tuple[Known, tuple[Outcome, ...]]:
     return _told(sitting, sitting.known, NONE)
 
 
-def strangers(aggregate: Aggregate, seen: frozenset[str]) -> tuple[str, ...]:
-    """Return who is on a schedule without any booking or departure that is known to be there."""
+def strangers(aggregate: Aggregate, seen: frozenset[str], *, doubt: bool = False) -> tuple[str, ...]:
+    """Return who is on a schedule without any booking or departure that is known to be there.
+
+    In doubt a call of ours may have come late, so bookings that have ended account for who is there, too.
+    """
     assert aggregate.complete, "who has no booking can only be told when all of them are at hand"
-    return tuple(sorted(seen - set(_candidates(aggregate))))
+    return tuple(sorted(seen - set(_candidates(aggregate, ended=doubt))))
 
 
 def note(drift: Drift | None) -> str:
@@ -86,10 +89,10 @@ def _told(sitting: SittingView, known: Known, found: Drift) -> tuple[Known, tupl
     return replace(known, drift=found if any(found.values()) else None, drifts=number), (event,)
 
 
-def _candidates(aggregate: Aggregate) -> Iterator[str]:
+def _candidates(aggregate: Aggregate, *, ended: bool = False) -> Iterator[str]:
     """Yield whom the members at hand account for on a schedule."""
     for member in aggregate.members:
-        if member.open or booking_is_live(member) or holds_seat(member):
+        if ended or member.open or booking_is_live(member) or holds_seat(member):
             candidate = aggregate.related.get(member.about) if member.about is not None else None
             if candidate is not None and candidate.external_id is not None:
                 yield candidate.external_id

@@ -67,7 +67,7 @@ def _absent(aggregate: Aggregate, sitting: SittingView, known: Known, policy: Po
 
 def _with_people(aggregate: Aggregate, sitting: SittingView, known: Known, seen: ScheduleSeen, policy: Policy) -> Known:
     """Note who is there without a booking; where that is to be put right, forget what people have set, too."""
-    found = drift.strangers(aggregate, seen.candidates)
+    found = drift.strangers(aggregate, seen.candidates, doubt=sitting.known.doubt)
     if not sitting.restores(policy):
         evicted = tuple(each for each in known.evicted if each in found)
         return replace(known, strangers=tuple(each for each in found if each not in evicted), evicted=evicted)
@@ -79,7 +79,7 @@ def _seats(aggregate: Aggregate, sitting: SittingView, seen: ScheduleSeen, polic
     present = {member.ref for member in about(aggregate, seen.candidates)}
     for member in aggregate.members:
         wanted = booking_is_live(member) and member.status is not Status.REJECTED
-        # In doubt, whoever is there although the booking has ended may be so by a call of ours that came late.
+        # In doubt, who is there although the booking has ended was perhaps seated by a call of ours that came late.
         if member.ref in present and not holds_seat(member) and (member.open or wanted or sitting.known.doubt):
             confirmed = {**without_seat(member), "seat": True, "by": "read-back"}
             yield Finding(member.ref, Continues(), confirmed=confirmed, note="seen on the schedule")

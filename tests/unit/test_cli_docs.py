@@ -12,14 +12,20 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from adapter.cli import app
+from adapter.cli.docs import NAMES
 from adapter.cli.pages.schemas import EVENTS, event_schemas, outcome_schemas
-from adapter.cli.pages.written import SCHEMAS, generated, stale
+from adapter.cli.pages.written import PAGES, SCHEMAS, generated, stale
 from adapter.cli.pages.yaml import to_yaml
 from adapter.observe.metrics import catalogue
 from handlers import ALL
 from handlers.shapes import OUTCOMES
 
 CONFIG = Path(__file__).parents[2] / "config"
+
+
+def test_every_page_can_be_named() -> None:
+    """The command knows the names without what writes the pages."""
+    assert tuple(PAGES) == NAMES
 
 
 def test_the_pages_in_the_repository_are_current() -> None:

@@ -70,6 +70,7 @@ def test_a_seat_that_a_late_call_of_ours_has_made_is_given_up(doubt: bool) -> No
     office.hear(booked("3", "3", minute=7))
     office.work(NOW + timedelta(minutes=8))
     assert office.seats() == ({"s1", "s3"} if doubt else {"s1", "s2", "s3"})
+    assert office.told("drift.detected") == []
 
 
 def test_a_lost_link_is_a_task() -> None:
