@@ -148,7 +148,7 @@ class Aggregate(Value, frozen=True):
 
     `members` have their home here: all of them when `complete`, else those that are open and those about
     the same candidates. `related` holds what the members are about; for a candidate, its bookings and
-    their sittings.
+    their sittings; for a list of results, whose members are all here, who was booked, when `complete`.
     """
 
     tenant: str

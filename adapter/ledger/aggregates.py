@@ -29,13 +29,14 @@ from adapter.ledger.work import Claim
 def load_aggregate(tx: Transaction, claim: Claim, *, whole: bool = False) -> Aggregate:
     """Read the aggregate of a claim.
 
-    Related are whom the members are about; to a list of results, who was booked. All members are read of such a
-    list, when the root itself has to be decided, when Cirrus has to be read back, when a task is open, or when they are
-    asked for (`whole`); else only those that are open and those about the same candidates.
+    Related are whom the members are about; to a list of results, who was booked. Everything is read when the root
+    itself has to be decided, when Cirrus has to be read back, when a task is open, or when it is asked for (`whole`);
+    else only the members that are open and those about the same candidates. Of a list of results all members are
+    read, and who was booked only when that is asked for: until its exam is over nobody needs to know.
     """
     root, open_tasks = _root(tx, claim.tenant, claim.ref), _tasks(tx, claim.tenant, claim.ref)
-    decided = root is not None and root.status is Status.SETTLED
-    complete = whole or claim.ref.kind == RESULT_LIST or not decided or claim.unsure or bool(open_tasks)
+    decided = claim.ref.kind == RESULT_LIST or (root is not None and root.status is Status.SETTLED)
+    complete = whole or not decided or claim.unsure or bool(open_tasks)
     aggregate = _aggregate(tx, claim.tenant, claim.ref, root, open_tasks, complete=complete)
     return replace(aggregate, unsure=claim.unsure, attempt=claim.attempt)
 
@@ -48,9 +49,13 @@ def whole_aggregate(tx: Transaction, tenant: str, ref: Ref) -> Aggregate:
 def _aggregate(
     tx: Transaction, tenant: str, ref: Ref, root: Record | None, open_tasks: tuple[OpenTask, ...], *, complete: bool
 ) -> Aggregate:
-    members = _members(tx, tenant, ref, complete=complete)
-    booked = ref.kind == RESULT_LIST
-    related = _booked(tx, tenant, ref.key) if booked else _related(tx, tenant, ref, root, members)
+    is_list = ref.kind == RESULT_LIST
+    members = _members(tx, tenant, ref, complete=complete or is_list)
+    related: Iterable[Record] = ()
+    if not is_list:
+        related = _related(tx, tenant, ref, root, members)
+    elif complete:
+        related = _booked(tx, tenant, ref.key)
     return Aggregate(
         tenant=tenant,
         ref=ref,

@@ -15,7 +15,7 @@ from adapter.domain.steps import ReadAttempts, ReadResults, Step
 from adapter.domain.version import utc_text, utc_time
 from handlers.results.attendance import ask_at
 from handlers.results.sweep import next_look, to_ask
-from handlers.results.view import ResultList, Wish, candidate_of, wishes_of
+from handlers.results.view import ResultList, Wish, candidate_of, end_of, wishes_of
 
 MOST_STEPS = 50
 """Readings in one plan: what is announced meanwhile may be more urgent than what is left."""
@@ -28,9 +28,11 @@ LONGEST_QUIET = timedelta(days=1)
 
 def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     """Have everything read that is said to be there, and find out what was not said."""
-    view = ResultList.of(aggregate, policy)
     wishes = {member.ref: tuple(wishes_of(member)) for member in aggregate.members}
     pending = [wish for each in wishes.values() for wish in each]
+    if not aggregate.complete:
+        return Plan(whole=True) if pending else _until_it_ends(aggregate, now)
+    view = ResultList.of(aggregate, policy)
     ready = [wish for wish in pending if ready_at(wish, now, policy) <= now]
     steps: list[Step] = list(_readings(view, ready, policy))
     asked = ask_at(view, policy)
@@ -42,6 +44,18 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     moments += [moment for moment in (asked, *_turns(view, now, policy)) if moment is not None]
     look_again = min((moment for moment in moments if moment > now), default=None)
     return Plan(tuple(dict.fromkeys(steps))[:MOST_STEPS], tuple(findings), look_again)
+
+
+def _until_it_ends(aggregate: Aggregate, now: datetime) -> Plan:
+    """Return the plan while nobody speaks of results and the exam is not over; any other needs to know who was booked.
+
+    Each exam of a season has a list, so to read its bookings for nothing would be a good part of all the work.
+    """
+    root, end = aggregate.root, end_of(aggregate.root)
+    if root is None or end is None or end <= now or any(member.open for member in aggregate.members):
+        return Plan(whole=True)
+    findings = _counted(root, {"end": utc_text(end), "missing": 0}, waits=False)
+    return Plan(findings=tuple(findings), look_again=end)
 
 
 def ready_at(wish: Wish, now: datetime, policy: Policy) -> datetime:
@@ -118,8 +132,11 @@ def _root(view: ResultList, now: datetime, policy: Policy) -> Iterator[Finding]:
         return
     missing = len(view.missing) if now >= view.end else 0
     counts = {"end": utc_text(view.end), "expected": len(view.expected), "missing": missing}
+    yield from _counted(root, counts, waits=missing > 0 and not _given_up(view, now, policy))
+
+
+def _counted(root: Record, counts: Mapping[str, object], *, waits: bool) -> Iterator[Finding]:
     confirmed = {**root.confirmed, **counts}
-    waits = missing > 0 and not _given_up(view, now, policy)
     settled = Status.WAITING if waits else Status.SETTLED
     if root.status is not settled or confirmed != root.confirmed:
         yield Finding(root.ref, Waits(None, "the results") if waits else Settled(), confirmed=confirmed)

@@ -121,14 +121,13 @@ class ResultList:
     def of(cls, aggregate: Aggregate, policy: Policy) -> "ResultList":
         """Return the view of an aggregate."""
         root = aggregate.root
-        exam = root.data(EXAM) if root is not None else None
         sitting = SittingView.of(next((each for ref, each in aggregate.related.items() if ref.kind == SITTING), None))
         known = root.confirmed if root is not None else NOTHING
         return cls(
             schedule_id=aggregate.ref.key,
             root=root,
             sitting=sitting,
-            end=utc_time(exam["end"]) if exam is not None else None,
+            end=end_of(root),
             bookings=_by_candidate(_bookings(aggregate, sitting, policy)),
             results={candidate_of(member): member for member in aggregate.members},
             absent=frozenset(known.get("absent", ())),
@@ -159,6 +158,12 @@ class ResultList:
     def _told(self, booked: Booked) -> bool:
         member = self.results.get(booked.candidate_id or "")
         return member is not None and booked.record.ref.key in told_bookings(member)
+
+
+def end_of(root: Record | None) -> datetime | None:
+    """Return when the exam of a list is over, None where the SIS has told of none."""
+    exam = root.data(EXAM) if root is not None else None
+    return utc_time(exam["end"]) if exam is not None else None
 
 
 def first_record(view: ResultList, candidate_id: str) -> Record:

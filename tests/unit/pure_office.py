@@ -204,10 +204,10 @@ class Office:
         """Return the aggregate as the ledger would: everything, or what is open and its like."""
         root = self.records.get(ref)
         tasks = tuple(asked.open for asked in self.tasks.values() if asked.home == ref)
-        decided = root is not None and root.status is Status.SETTLED
-        complete = whole or ref.kind == RESULT_LIST or not decided or ref in self.unsure or bool(tasks)
+        decided = ref.kind == RESULT_LIST or (root is not None and root.status is Status.SETTLED)
+        complete = whole or not decided or ref in self.unsure or bool(tasks)
         members = [record for record in self.records.values() if record.home == ref and record.ref != ref]
-        if not complete:
+        if not complete and ref.kind != RESULT_LIST:
             about = {member.about for member in members if member.open}
             members = [member for member in members if member.open or member.about in about]
         related = {member.about for member in members if member.about is not None}
@@ -217,7 +217,7 @@ class Office:
             names = {str(self.records[name].external_id) for name in related if name in self.records}
             related |= {ref for each in names for ref in (list_ref(each), result_ref(each, root.external_id))}
         if ref.kind == RESULT_LIST:
-            related = set(self._booked(ref.key))
+            related = set(self._booked(ref.key)) if complete else set()
         return Aggregate(
             tenant=TENANT,
             ref=ref,

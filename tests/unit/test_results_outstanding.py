@@ -30,7 +30,7 @@ def over(*people: str, policy: Policy | None = None) -> Office:
 
 def of(office: Office, person: str | None = None) -> tuple[Outstanding, ...]:
     """Return what is outstanding of the exam."""
-    view = ResultList.of(office.load(Ref(RESULT_LIST, "o1")), office.policy)
+    view = ResultList.of(office.load(Ref(RESULT_LIST, "o1"), whole=True), office.policy)
     return outstanding(view, office.now, office.policy, person)
 
 
