@@ -7,6 +7,7 @@ place of the value (its table, row and column) is authenticated with it, so that
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import a2b_base64, b2a_base64
+from collections import deque
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
@@ -22,6 +23,9 @@ HEAD = len(MARK) + 9
 
 NONCE = 12
 KEY = 32
+
+NONCES = 256
+"""As many as are drawn at once."""
 
 
 def new_key() -> str:
@@ -77,7 +81,7 @@ class Seal:
         """Return the sealed form, or without a key the plain one."""
         if self._cipher is None:
             return plain
-        nonce = os.urandom(NONCE)
+        nonce = _nonce()
         return self._head_bytes + nonce + self._cipher.encrypt(nonce, plain, place.encode())
 
     def open(self, stored: bytes, place: str) -> bytes:
@@ -89,7 +93,7 @@ class Seal:
         if self._cipher is None:
             # No text of others may look sealed.
             return f" {plain}" if plain.startswith(MARK) else plain
-        nonce = os.urandom(NONCE)
+        nonce = _nonce()
         sealed = nonce + self._cipher.encrypt(nonce, plain.encode(), place.encode())
         return self._head + b2a_base64(sealed, newline=False).decode()
 
@@ -112,6 +116,24 @@ class Seal:
             return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
         except (InvalidTag, ValueError) as error:
             raise LedgerSealed.damaged(place) from error
+
+
+_nonces: deque[bytes] = deque()
+os.register_at_fork(after_in_child=_nonces.clear)
+
+
+def _nonce() -> bytes:
+    """Return a random nonce that nobody else gets; any thread may ask.
+
+    They are drawn by the hundred: asking the kernel gives up the interpreter's lock, and a busy process gives it back
+    only after a while.
+    """
+    try:
+        return _nonces.popleft()
+    except IndexError:
+        drawn = os.urandom(NONCE * NONCES)
+        _nonces.extend(drawn[start : start + NONCE] for start in range(NONCE, len(drawn), NONCE))
+        return drawn[:NONCE]
 
 
 def place(table: str, *row: str) -> str:
