@@ -77,7 +77,7 @@ app.add_typer(events.app, name="events")
 
 
 def main() -> None:
-    """Run the command line; the console script of the package.
+    """Run the command line.
 
     What no command has foreseen goes through the log and its masks: a traceback of Python's own would quote it.
     """

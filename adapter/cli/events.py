@@ -12,10 +12,10 @@ import orjson
 import typer
 
 from adapter.cli.console import AsJson, Commands, Exit, fail, note, put, put_json
-from adapter.cli.pages.schemas import EVENTS
 from adapter.domain.envelope import read_data, read_envelope
 from adapter.errors import InvalidMessage
 from adapter.settings import IntakeSettings
+from handlers import EVENTS
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look at events of the SIS.")
 

@@ -20,14 +20,16 @@ class Fault(NamedTuple):
 
 
 class Section(BaseModel):
-    """Base of every section. The text under a field is its line in the example and in the reference."""
+    """Base of every section. The text under a field is its line in the example and in the reference.
+
+    The pages read it there themselves: if pydantic did, with each class, that would be a tenth of every start.
+    """
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
     )
 
     def faults(self) -> Iterator[Fault]:

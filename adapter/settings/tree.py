@@ -22,9 +22,7 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max
 class Settings(BaseSettings):
     """Everything that can be set. Built by `load`; a demo or a test may build one in code."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     broker: BrokerSettings = Field(default_factory=BrokerSettings)
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)

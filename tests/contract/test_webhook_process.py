@@ -16,7 +16,7 @@ import pytest
 from tests.contract.ledger_kit import Book, book_at
 from tests.services.processes import wait_until
 
-PROGRAM = [sys.executable, "-c", "from adapter.cli import main; main()"]
+PROGRAM = [sys.executable, "-c", "from adapter.start import main; main()"]
 SECRET = "p4th-secret-0123456789"
 
 

@@ -24,7 +24,7 @@ from adapter.cli import app
 from adapter.observe.logging import LineHandler
 from tests.services.processes import wait_until
 
-PROGRAM = [sys.executable, "-c", "from adapter.cli import main; main()"]
+PROGRAM = [sys.executable, "-c", "from adapter.start import main; main()"]
 TENANT = "uni.example"
 MAIL = "a.lovelace@student.example"
 

@@ -81,7 +81,7 @@ class Program:
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
-        program = [sys.executable, "-c", "from adapter.cli import main; main()"]
+        program = [sys.executable, "-c", "from adapter.start import main; main()"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CIRRUS_ADAPTER_")}
         self._process = ServerProcess(
             [*program, self._command, "--config", str(self._file)],

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from adapter.cli import app
 from adapter.cli.docs import NAMES
-from adapter.cli.pages.schemas import EVENTS, event_schemas, outcome_schemas
+from adapter.cli.pages.schemas import event_schemas, outcome_schemas
 from adapter.cli.pages.written import PAGES, SCHEMAS, generated, stale
 from adapter.cli.pages.yaml import to_yaml
 from adapter.observe.metrics import catalogue
-from handlers import ALL
+from handlers import ALL, EVENTS
 from handlers.shapes import OUTCOMES
 
 CONFIG = Path(__file__).parents[2] / "config"

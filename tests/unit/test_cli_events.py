@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from adapter.cli import app
 from adapter.cli.events import check
-from adapter.cli.pages.schemas import EVENTS
+from handlers import EVENTS
 
 EXAMPLES = Path(__file__).parents[2] / "config" / "events"
 FILES = sorted(EXAMPLES.glob("*.json"))

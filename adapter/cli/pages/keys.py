@@ -1,10 +1,12 @@
 """Every key of the settings with its form, default and meaning, read from the sections themselves."""
 
+import ast
 import inspect
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
@@ -51,24 +53,40 @@ def tables(slug: str) -> Iterator[Table]:
 def _tables(section: type[BaseModel], path: tuple[str, ...]) -> Iterator[Table]:
     inner: list[tuple[str, type[BaseModel]]] = []
     keys: list[Key] = []
+    meanings = _meanings(section)
     for name, field in section.model_fields.items():
         deeper = model_of(field.annotation)
         if deeper is not None and not field.examples:
             inner.append((name, deeper))
         else:
-            keys.append(_key(name, field))
+            keys.append(_key(name, field, meanings.get(name)))
     yield Table(path, _one_line(inspect.getdoc(section)), tuple(keys))
     for name, deeper in inner:
         yield from _tables(deeper, (*path, name))
 
 
-def _key(name: str, field: FieldInfo) -> Key:
+def _meanings(section: type[BaseModel]) -> dict[str, str]:
+    """Return the text under each field of a section, or of one that it extends."""
+    meanings: dict[str, str] = {}
+    for each in reversed(section.__mro__[: section.__mro__.index(BaseModel)]):
+        [body] = ast.parse(inspect.getsource(each)).body
+        assert isinstance(body, ast.ClassDef)
+        for statement, below in pairwise(body.body):
+            match statement, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    meanings[name] = text
+                case _:
+                    pass
+    return meanings
+
+
+def _key(name: str, field: FieldInfo, meaning: str | None) -> Key:
     default = field.get_default(call_default_factory=True, validated_data={})
     example = field.examples[0] if field.examples else None
     return Key(
         name=name,
         form=_form(field.annotation, field.metadata),
-        meaning=_one_line(field.description),
+        meaning=_one_line(meaning),
         default=None if default is None or default is PydanticUndefined else toml(default),
         example=None if example is None else toml(example),
         required=field.is_required(),

@@ -1,19 +1,15 @@
 """JSON Schemas (draft 7) of whole events: the envelope with the data of one type."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from adapter.domain.envelope import LONGEST_NAME
-from handlers import ALL
+from handlers import ALL, EVENTS
 from handlers.shapes import OUTCOMES
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
-
-EVENTS: Mapping[str, type[BaseModel]] = {kind: model for handler in ALL for kind, model in handler.events.items()}
-"""Every event type of the SIS with the shape of its data."""
 
 
 def event_schemas() -> dict[str, dict[str, Any]]:
