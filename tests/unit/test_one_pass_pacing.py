@@ -1,6 +1,6 @@
 """The pace, as a pass sees it: who goes first, who waits, and what is told to all workers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -11,12 +11,17 @@ import pytest
 from adapter.domain.answers import Accepted, Answer, Done, Throttled, Unreachable
 from adapter.domain.findings import Plan
 from adapter.domain.pace import Limits, Trouble
+from adapter.domain.steps import Step
+from adapter.errors import LeaseLost
 from adapter.flow.latency import RECENT
+from adapter.flow.leases import LEASE
+from adapter.flow.one_pass import LONG_WAIT
 from adapter.flow.pacing import Pacer
 from tests.unit.flow_kit import (
     POLICY,
     TENANT,
     Desk,
+    Office,
     Unhurried,
     desk_at,
     due_in,
@@ -73,3 +78,62 @@ def test_calls_that_were_sent_are_timed(desk: Desk, answer: Answer, lowered_by: 
     run_pass(running)
     running.passes.tenancy.pacer.refresh()
     assert desk.ledger.pace(TENANT).pace.lowered_by == lowered_by
+
+
+class Crowded(Pacer):
+    """A pacer on which a call waits for very long; `meanwhile` happens before it may start."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        """Begin at a second of its own."""
+        self.now = 0.0
+        self._meanwhile = meanwhile
+
+    @property
+    def paused_for(self) -> float:
+        """Return that nobody has asked for a pause."""
+        return 0.0
+
+    def take(self, *_how: object, **_urgent: object) -> None:
+        """Wait."""
+        self._meanwhile()
+        self.now += LONG_WAIT + 1
+
+    def answered(self, *_what: object) -> None:
+        """Hear nothing."""
+
+
+def wait_long(desk: Desk, meanwhile: Callable[[], object]) -> Office:
+    """Return an office whose only call waits for long."""
+    running = office(desk, scripted(Plan(steps=(read(),)), Plan()))
+    pacer = Crowded(meanwhile)
+    tenancy = replace(running.passes.tenancy, pacer=pacer)
+    running.passes = replace(running.passes, tenancy=tenancy, monotonic=lambda: pacer.now)
+    return running
+
+
+def test_after_a_long_wait_nothing_is_sent_for_who_has_lost_the_work(desk: Desk) -> None:
+    """Another worker went on with it: a call of ours that comes after theirs would undo it."""
+
+    def pass_on() -> None:
+        desk.clock.advance(LEASE.total_seconds() + 1)
+        assert desk.worker("w2").claim(TENANT, 1, LEASE)
+
+    running = wait_long(desk, pass_on)
+    with pytest.raises(LeaseLost):
+        run_pass(running)
+    assert running.exam.performed == []
+
+
+def test_after_a_long_wait_the_work_is_ours_for_a_whole_lease_again(desk: Desk) -> None:
+    """So nobody takes it over during the call."""
+    running = wait_long(desk, lambda: desk.clock.advance(LEASE.total_seconds() - 1))
+    answering = running.exam.perform
+
+    def others_look(step: Step) -> Answer:
+        desk.clock.advance(2)
+        assert desk.worker("w2").claim(TENANT, 1, LEASE) == []
+        return answering(step)
+
+    running.exam.perform = others_look  # type: ignore[method-assign]
+    run_pass(running)
+    assert running.exam.performed == [read()]
