@@ -32,10 +32,11 @@ def load_aggregate(tx: Transaction, claim: Claim, *, whole: bool = False) -> Agg
     Related are whom the members are about; to a list of results, who was booked. Everything is read when the root
     itself has to be decided, when Cirrus has to be read back, when a task is open, or when it is asked for (`whole`);
     else only the members that are open and those about the same candidates. Of a list of results all members are
-    read, and who was booked only when that is asked for: until its exam is over nobody needs to know.
+    read, and who was booked not while nothing is missing: until its exam is over nobody needs to know.
     """
     root, open_tasks = _root(tx, claim.tenant, claim.ref), _tasks(tx, claim.tenant, claim.ref)
-    decided = claim.ref.kind == RESULT_LIST or (root is not None and root.status is Status.SETTLED)
+    rests = {Status.SETTLED, Status.DUE} if claim.ref.kind == RESULT_LIST else {Status.SETTLED}
+    decided = root is not None and root.status in rests
     complete = whole or not decided or claim.unsure or bool(open_tasks)
     aggregate = _aggregate(tx, claim.tenant, claim.ref, root, open_tasks, complete=complete)
     return replace(aggregate, unsure=claim.unsure, attempt=claim.attempt)

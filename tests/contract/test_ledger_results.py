@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from adapter.domain.allowance import Allowance, Need, Spending
-from adapter.domain.findings import Document, Settled
+from adapter.domain.findings import Document, Settled, Waits
 from adapter.domain.notices import Named
 from adapter.domain.records import BOOKING, CANDIDATE, RESULT, RESULT_LIST, SITTING, Ref
 from adapter.ledger.ledger import Ledger
 from adapter.ledger.results import Asked, Placed, Wanted
-from handlers.results.hear import hear
+from handlers.results.hear import EXAM, hear
 from tests.contract.ledger_kit import (
     NOW,
     OTHER_TENANT,
@@ -19,6 +19,7 @@ from tests.contract.ledger_kit import (
     booking,
     candidate,
     change,
+    claim_of,
     claim_one,
     finding,
     person,
@@ -127,6 +128,29 @@ def test_a_look_at_a_list_of_results_shows_who_was_booked(book: Book) -> None:
     assert (seen.root, seen.members) == (None, ())
     nobody = ledger.look(TENANT, list_of("x"))
     assert (nobody.root, nobody.members, nobody.related) == (None, (), {})
+
+
+def test_a_pass_over_a_list_reads_who_was_booked_once_results_are_missing(book: Book) -> None:
+    """Before, and when all are there, only when it is asked for; what was heard of results is there all the time."""
+    ledger = book.worker()
+    season(ledger)
+    settle_all(book, ledger)
+    ledger.ask_for_results([Asked(TENANT, Named("Canna", "Sa"))], hear, POLICIES)
+    store(ledger, said("list", change(list_of("a"), EXAM, end="2026-06-01T12:00:00Z")))
+    book.clock.advance(60)
+    claim = claim_of(ledger, list_of("a"))
+    booked_there = {sitting("a"), booking("b1"), booking("b3"), candidate("anna"), candidate("ben")}
+    for state, whole, seen in (
+        (None, False, set()),
+        (None, True, booked_there),
+        (Settled(), False, set()),
+        (Waits(None, "the results"), False, booked_there),
+    ):
+        if state is not None:
+            record(ledger, claim, finding(list_of("a"), state))
+        aggregate, _ = ledger.load(claim, whole=whole)
+        assert (set(aggregate.related), aggregate.complete) == (seen, bool(seen))
+        assert [member.ref.key for member in aggregate.members] == ["Sa/Canna"]
 
 
 def test_asking_makes_a_wish_that_is_due(book: Book) -> None:

@@ -204,7 +204,8 @@ class Office:
         """Return the aggregate as the ledger would: everything, or what is open and its like."""
         root = self.records.get(ref)
         tasks = tuple(asked.open for asked in self.tasks.values() if asked.home == ref)
-        decided = ref.kind == RESULT_LIST or (root is not None and root.status is Status.SETTLED)
+        rests = {Status.SETTLED, Status.DUE} if ref.kind == RESULT_LIST else {Status.SETTLED}
+        decided = root is not None and root.status in rests
         complete = whole or not decided or ref in self.unsure or bool(tasks)
         members = [record for record in self.records.values() if record.home == ref and record.ref != ref]
         if not complete and ref.kind != RESULT_LIST:

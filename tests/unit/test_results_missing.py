@@ -8,6 +8,7 @@ from adapter.domain.answers import Answer, AttemptSeen, Phrase, ResultSeen
 from adapter.domain.policy import Policy, ResultPolicy
 from adapter.domain.records import RESULT_LIST, Record, Ref, Status
 from adapter.domain.steps import ReadAttempts, Step
+from adapter.domain.version import utc_text
 from tests.unit.builders import START, booked, booking_cancelled, exam_cancelled
 from tests.unit.pure_cirrus import PureCirrus, refused
 from tests.unit.pure_office import Office, settled
@@ -138,6 +139,26 @@ def test_missing_results_are_counted_until_nobody_looks_any_more() -> None:
     assert (result_list(office).status, result_list(office).confirmed["missing"]) == (Status.WAITING, 1)
     office.work(until=END + 100 * DAY)
     assert result_list(office).status is Status.SETTLED
+
+
+def test_until_an_exam_is_over_its_list_rests() -> None:
+    """Nobody counts who is booked for it; from its end on that is known, and who is missing."""
+    office = settled("a", "b")
+    resting = result_list(office)
+    end = utc_text(END)
+    assert (resting.status, dict(resting.confirmed)) == (Status.SETTLED, {"end": end, "missing": 0})
+    assert office.due[resting.ref] == END
+    office.work(until=END)
+    over = result_list(office)
+    assert (over.status, dict(over.confirmed)) == (Status.WAITING, {"end": end, "expected": 2, "missing": 2})
+
+
+def test_a_result_that_comes_before_the_end_is_read_all_the_same() -> None:
+    """Cirrus may let an exam of one's own end early."""
+    office = settled("a")
+    publish(office, "a", PASSED)
+    office.work(until=END - HOUR)
+    assert [outcome.subject for outcome in office.told("result.published")] == ["ba"]
 
 
 def test_an_exam_nobody_is_seated_for_comes_to_rest() -> None:
