@@ -73,7 +73,7 @@ class Builder:
         self._observers = Observers(self._metrics)
         self._topology = settings.broker.topology()
         self._ledger = host.ledger(settings, self._observers.transaction)
-        self._burst = Burst(host.monotonic)
+        self._burst = Burst(host.monotonic, self._observers.burst)
         self._stops = _Stops(host.event(), host.event(), host.event(), host.event())
         self._queues = {"intake": self._topology.intake_queue} | (
             {"urgent": self._topology.urgent_queue} if self._topology.urgent_queue else {}

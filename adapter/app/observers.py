@@ -41,6 +41,10 @@ class Observers:
 
         return observe
 
+    def burst(self, tenant: str, begins: bool) -> None:  # noqa: FBT001 - an observer's shape
+        """Show that more of a tenant's events come in than one batch holds, or that it is over."""
+        self._metrics.intake_burst.of(tenant).set(begins)
+
     def halt(self, tenant: str) -> Callable[[str | None], None]:
         """Return what hears why no calls are made to a tenant's Cirrus; None when they are again."""
 

@@ -8,11 +8,19 @@ import structlog
 _log = structlog.get_logger()
 
 
-class Burst:
-    """Told by the intake of its batches, and asked by the convergers; safe to use from several threads."""
+def _nobody(_tenant: str, _begins: bool) -> None:  # noqa: FBT001 - an observer's shape
+    pass
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+
+class Burst:
+    """Told by the intake of its batches, and asked by the convergers; safe to use from several threads.
+
+    `observe` hears whose begins (true) and whose is over.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], observe: Callable[[str, bool], None] = _nobody) -> None:
         self._monotonic = monotonic
+        self._observe = observe
         self._lock = threading.Lock()
         self._since: dict[str, float] = {}
 
@@ -22,8 +30,10 @@ class Burst:
         with self._lock:
             before, self._since = self._since, {name: self._since.get(name, now) for name in tenants} if full else {}
         for tenant in sorted(self._since.keys() - before.keys()):
+            self._observe(tenant, True)
             _log.info("burst_begins", tenant=tenant, why="more comes in than one batch holds; it is gathered first")
         for tenant in sorted(before.keys() - self._since.keys()):
+            self._observe(tenant, False)
             _log.info("burst_over", tenant=tenant, seconds=round(now - before[tenant], 1))
 
     def seconds(self, tenant: str) -> float | None:

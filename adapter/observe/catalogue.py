@@ -210,6 +210,13 @@ INTAKE_PAUSED = Entry(
     "1 while an intake takes no messages but a few at a time, because most of the last ones failed in this way. "
     "What is in the queue stays there: have the sender corrected, or the adapter if it is wrong.",
 )
+INTAKE_BURST = Entry(
+    "intake_burst",
+    "gauge",
+    ("tenant",),
+    "1 while more of a tenant's events come in than one batch holds. Meanwhile only what is urgent is called, and the "
+    "rest is gathered, for `policy.burst_longest_s` at most: few calls and a growing work_due are as they should be.",
+)
 TASKS_OPEN = Entry(
     "tasks_open",
     "gauge",

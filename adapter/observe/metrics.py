@@ -153,7 +153,7 @@ class Metrics(_Families):
         self.outbox_oldest = self._plain_gauge(c.OUTBOX_OLDEST)
         self.publish_failures = self._counter(c.PUBLISH_FAILURES)
         self.dead_letters = self._counter(c.DEAD_LETTERS)
-        self.intake_paused = self._gauge(c.INTAKE_PAUSED)
+        self.intake_paused, self.intake_burst = self._gauge(c.INTAKE_PAUSED), self._gauge(c.INTAKE_BURST)
         self.tasks_open = self._gauge(c.TASKS_OPEN)
         self.holds_open = self._gauge(c.HOLDS_OPEN)
         self.drift_items, self.drift_check = self._gauge(c.DRIFT_ITEMS), self._gauge(c.DRIFT_CHECK)
@@ -212,6 +212,7 @@ class Metrics(_Families):
         self.broker_reconnects.expect(connecting)
 
     def _expect_tenants(self, tenants: tuple[str, ...]) -> None:
+        self.intake_burst.expect(tenants)
         self.bookings_unconfirmed.expect(tenants, c.HORIZONS)
         self.next_unconfirmed_exam.expect(tenants)
         self.cirrus_tenant_halted.expect(tenants, c.HALT_REASONS)

@@ -29,8 +29,11 @@ def test_a_burst_lasts_until_a_batch_is_not_full() -> None:
 def test_a_burst_is_of_those_whose_events_come() -> None:
     """One university's season holds up nothing of another's."""
     watch = _Watch()
-    burst = Burst(watch)
+    shown: list[tuple[str, bool]] = []
+    burst = Burst(watch, lambda tenant, begins: shown.append((tenant, begins)))
     burst.saw({"a", "b"}, full=True)
     watch.now = 101.0
     burst.saw({"a", "c"}, full=True)
     assert [burst.seconds(tenant) for tenant in "abc"] == [1.0, None, 0.0]
+    burst.saw({"a"}, full=False)
+    assert shown == [("a", True), ("b", True), ("c", True), ("b", False), ("a", False), ("c", False)]
