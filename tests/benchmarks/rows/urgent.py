@@ -34,8 +34,13 @@ def behind_due(bench: Bench) -> Measured:
 
 
 def behind_unread(bench: Bench) -> Measured:
-    """Let a worker start on a long queue, and publish urgent bookings to its end while it reads."""
-    choices, urgent = _paced(bench.choices), _urgent(bench)
+    """Let a worker start on a long queue, and publish urgent bookings to its end while it reads.
+
+    They come out of it all at once, each for an exam of its own: so no more of them than the pace lets be called in
+    half of the time.
+    """
+    choices = _paced(bench.choices)
+    urgent = _urgent(bench)[: max(1, int(choices.pace * SECONDS / 2))]
     events = _backlog(bench, choices.unread, urgent)
     bench.say(f"urgent bookings behind {choices.unread:,} unread messages")
     with bench.open_place() as place, adapter(place, choices) as stage:
