@@ -31,8 +31,8 @@ def load_aggregate(tx: Transaction, claim: Claim, *, whole: bool = False) -> Agg
 
     Related are whom the members are about; to a list of results, who was booked. Everything is read when the root
     itself has to be decided, when Cirrus has to be read back, when a task is open, or when it is asked for (`whole`);
-    else only the members that are open and those about the same candidates. Of a list of results all members are
-    read, and who was booked not while nothing is missing: until its exam is over nobody needs to know.
+    else only the members that are open and those about the same candidates. A list of results has all its members
+    read, and who was booked only where results are missing: until its exam is over nobody needs to know.
     """
     root, open_tasks = _root(tx, claim.tenant, claim.ref), _tasks(tx, claim.tenant, claim.ref)
     rests = {Status.SETTLED, Status.DUE} if claim.ref.kind == RESULT_LIST else {Status.SETTLED}

@@ -31,7 +31,8 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     wishes = {member.ref: tuple(wishes_of(member)) for member in aggregate.members}
     pending = [wish for each in wishes.values() for wish in each]
     if not aggregate.complete:
-        return Plan(whole=True) if pending else _until_it_ends(aggregate, now)
+        heard = pending or any(member.open for member in aggregate.members)
+        return Plan(whole=True) if heard else _until_it_ends(aggregate.root, now)
     view = ResultList.of(aggregate, policy)
     ready = [wish for wish in pending if ready_at(wish, now, policy) <= now]
     steps: list[Step] = list(_readings(view, ready, policy))
@@ -46,13 +47,13 @@ def plan(aggregate: Aggregate, now: datetime, policy: Policy) -> Plan:
     return Plan(tuple(dict.fromkeys(steps))[:MOST_STEPS], tuple(findings), look_again)
 
 
-def _until_it_ends(aggregate: Aggregate, now: datetime) -> Plan:
-    """Return the plan while nobody speaks of results and the exam is not over; any other needs to know who was booked.
+def _until_it_ends(root: Record | None, now: datetime) -> Plan:
+    """Return the plan where nobody speaks of results: rest until the exam is over; then who was booked has to be known.
 
     Each exam of a season has a list, so to read its bookings for nothing would be a good part of all the work.
     """
-    root, end = aggregate.root, end_of(aggregate.root)
-    if root is None or end is None or end <= now or any(member.open for member in aggregate.members):
+    end = end_of(root)
+    if root is None or end is None or end <= now:
         return Plan(whole=True)
     findings = _counted(root, {"end": utc_text(end), "missing": 0}, waits=False)
     return Plan(findings=tuple(findings), look_again=end)

@@ -1,6 +1,7 @@
 """How both databases take the most urgent out of 100,000: along an index, and reading next to nothing else.
 
-Neither has statistics of what has just arrived, so the plans must be good without any, and with those of a quiet hour.
+Neither has statistics of what has just arrived, so the plans must be good without any, with those of a quiet hour, and
+with those of a burst, in which half of all events wait.
 """
 
 from collections.abc import Callable, Iterator

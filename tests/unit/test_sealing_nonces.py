@@ -29,11 +29,13 @@ def test_a_forked_process_draws_nonces_of_its_own() -> None:
     reads, writes = os.pipe()
     child = os.fork()
     if not child:
-        os.write(writes, nonce_of(seal.close(b"x", "here")))
-        os._exit(0)
+        try:
+            os.write(writes, nonce_of(seal.close(b"x", "here")))
+        finally:
+            os._exit(0)  # whatever happens, the tests are the parent's
+    os.close(writes)
     os.waitpid(child, 0)
     theirs = os.read(reads, NONCE)
     os.close(reads)
-    os.close(writes)
     assert len(theirs) == NONCE
     assert theirs not in {nonce_of(seal.close(b"x", "here")) for _ in range(2 * NONCES)}
